@@ -1,0 +1,70 @@
+/** On what a result was measured: without it a figure says nothing. */
+
+import { execFileSync } from "node:child_process";
+import { readFileSync, statfsSync } from "node:fs";
+import { arch, cpus, loadavg, release, totalmem, type } from "node:os";
+
+import { openRawDatabase } from "./floor.ts";
+
+export interface Environment {
+  readonly date: string;
+  readonly machine: string;
+  readonly disk: string;
+  /** Of the last minute when the benchmark began: other work on the machine spoils figures. */
+  readonly load: number;
+  readonly node: string;
+  readonly sqlite: string;
+  readonly duroxide: string;
+}
+
+const FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  0xef53: "ext4",
+  0x58465342: "xfs",
+  0x9123683e: "btrfs",
+  0x01021994: "tmpfs (memory: nothing here is durable)",
+  0x794c7630: "overlayfs",
+};
+
+const GIB = 1024 ** 3;
+
+export async function describeEnvironment(folder: string): Promise<Environment> {
+  const [cpu] = cpus();
+  const packageFile = new URL("../package.json", import.meta.url);
+  const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { readonly version: string };
+  const magic = statfsSync(folder).type;
+  return {
+    date: new Date().toISOString().slice(0, 16).replace("T", " "),
+    machine:
+      `${cpus().length} x ${cpu?.model.trim() ?? "unknown"}, ` +
+      `${Math.round(totalmem() / GIB)} GiB, ${type()} ${release()} ${arch()}`,
+    disk: FILE_SYSTEMS[magic] ?? `file system 0x${magic.toString(16)}`,
+    load: loadavg()[0] ?? 0,
+    node: process.version,
+    sqlite: await readSqliteVersion(),
+    duroxide: `${version}${readCommit()}`,
+  };
+}
+
+async function readSqliteVersion(): Promise<string> {
+  const { database, bindingName } = await openRawDatabase(":memory:", "full");
+  const row = database.prepare("select sqlite_version() as version").get() as { version: string };
+  database.close();
+  return `${row.version} (${bindingName})`;
+}
+
+function readCommit(): string {
+  try {
+    const commit = runGit("rev-parse", "--short", "HEAD");
+    const changes = runGit("status", "--porcelain", "../src");
+    return ` (${commit}${changes === "" ? "" : ", changed"})`;
+  } catch {
+    return ""; // Not a checkout.
+  }
+}
+
+function runGit(...args: string[]): string {
+  const { dirname } = import.meta;
+  return execFileSync("git", args, { cwd: dirname, stdio: ["ignore", "pipe", "ignore"] })
+    .toString()
+    .trim();
+}

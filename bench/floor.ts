@@ -1,0 +1,155 @@
+/**
+ * The floor: what SQLite does on this disk with this binding when nothing but the rows is written.
+ *
+ * Question: how many durable commits, and how many orchestrations' worth of rows, fit into a second?
+ * No engine can be faster than the second; one that waits for each commit cannot beat the first.
+ */
+
+import { join } from "node:path";
+
+import { findBinding } from "../src/providers/sqlite/binding.ts";
+import { openDatabase, type SqliteDatabase } from "../src/providers/sqlite/driver.ts";
+import { initial } from "../src/providers/sqlite/schema/0001-initial.ts";
+import { median } from "./measure.ts";
+import type { Durability } from "./options.ts";
+import type { Floor, Sample } from "./workload.ts";
+
+/** Orchestrations whose rows share a commit. */
+const GROUP_SIZE = 256;
+
+export interface FloorResult {
+  readonly floor: Floor;
+  readonly samples: readonly Sample[];
+}
+
+export interface RawDatabase {
+  readonly database: SqliteDatabase;
+  readonly bindingName: string;
+}
+
+/** A database with the settings of a store, and none of its code. */
+export async function openRawDatabase(file: string, durability: Durability): Promise<RawDatabase> {
+  const binding = await findBinding();
+  const database = openDatabase(binding, file);
+  database.exec("pragma journal_mode = wal");
+  database.exec(`pragma synchronous = ${durability === "full" ? "full" : "normal"}`);
+  database.exec("pragma wal_autocheckpoint = 4000");
+  database.exec("pragma cache_size = -32768");
+  database.exec("pragma temp_store = memory");
+  const isBuiltIn = (process.getBuiltinModule("node:sqlite" as "node:fs") as unknown) === binding;
+  return { database, bindingName: isBuiltIn ? "node:sqlite" : "@photostructure/sqlite" };
+}
+
+let floorCount = 0;
+
+export async function measureFloor(
+  folder: string,
+  durability: Durability,
+  isQuick: boolean,
+): Promise<FloorResult> {
+  floorCount += 1;
+  const file = join(folder, `floor-${floorCount}.db`);
+  const { database } = await openRawDatabase(file, durability);
+  try {
+    database.exec(initial.sql);
+    const commitMs = measureCommits(database, isQuick ? 1_000 : 3_000);
+    const orchestrationsPerSecond = measureGroups(database, isQuick ? 10_000 : 20_000);
+    return {
+      floor: { commitMs, orchestrationsPerSecond },
+      samples: [
+        {
+          figure: "raw commits of one row, one after the other",
+          unit: "commits/s",
+          value: 1_000 / commitMs,
+          better: "higher",
+        },
+        {
+          figure: `raw rows of one-activity orchestrations, ${GROUP_SIZE} to a commit`,
+          unit: "orchestrations/s",
+          value: orchestrationsPerSecond,
+          better: "higher",
+        },
+      ],
+    };
+  } finally {
+    database.close();
+  }
+}
+
+/** @returns Median time of a commit in milliseconds */
+function measureCommits(database: SqliteDatabase, count: number): number {
+  database.exec("create table raw (id integer primary key, data text not null) strict");
+  const insert = database.prepare("insert into raw (data) values (?)");
+  const data = "x".repeat(120);
+  const times: number[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const startMs = performance.now();
+    insert.run(data);
+    times.push(performance.now() - startMs);
+  }
+  return median(times);
+}
+
+/**
+ * Writes what a one-activity orchestration writes at least: its row, its first history row and its
+ * activity in one commit; its second history row, its end and the removal of the activity in another.
+ *
+ * @returns Orchestrations a second
+ */
+function measureGroups(database: SqliteDatabase, count: number): number {
+  const begin = database.prepare("begin immediate");
+  const commit = database.prepare("commit");
+  const insertInstance = database.prepare(
+    `insert into instances (
+  id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms, created_ms,
+  custom_status_version
+)
+values (?, 'OneActivity', '1.0.0', ?, 'Running', 1, 1, 1, 0, 0, ?, 0)`,
+  );
+  const insertHistory = database.prepare(
+    `insert into history (
+  instance, execution, first_event_id, last_event_id, event_count, at_ms, format, data
+)
+values (?, 1, ?, ?, 2, ?, 1, ?)`,
+  );
+  const insertActivity = database.prepare(
+    `insert into activities (
+  instance, execution, activity_id, name, body, visible_ms, owner, attempt
+)
+values (?, 1, 2, 'Echo', ?, ?, 1, 1)`,
+  );
+  const removeActivity = database.prepare(
+    "delete from activities where instance = ? and execution = 1 and activity_id = 2",
+  );
+  const finish = database.prepare(
+    "update instances set status = 'Completed', output = ?, owner = null where seq = ?",
+  );
+  const nowMs = Date.now();
+  const runId = "00000000-0000-4000-8000-000000000000";
+  const firstTurn = `[["os",1,"OneActivity","1.0.0","1","orchestration-000000",1,"${runId}",null,null],["as",2,"Echo","1",null,null]]`;
+  const secondTurn = '[["ac",3,2,"1"],["oc",4,"1"]]';
+  const body = `{"input":"1","seed":"${runId}","orchestrationName":"OneActivity","orchestrationVersion":"1.0.0"}`;
+
+  const startMs = performance.now();
+  for (let done = 0; done < count; done += GROUP_SIZE) {
+    const seqs: number[] = [];
+    begin.run();
+    for (let i = 0; i < GROUP_SIZE; i += 1) {
+      const id = `orchestration-${done + i}`;
+      const seq = Number(insertInstance.run(id, runId, nowMs).lastInsertRowid);
+      insertHistory.run(seq, 1, 2, nowMs, firstTurn);
+      insertActivity.run(seq, body, nowMs);
+      seqs.push(seq);
+    }
+    commit.run();
+    begin.run();
+    for (const seq of seqs) {
+      removeActivity.run(seq);
+      insertHistory.run(seq, 3, 4, nowMs, secondTurn);
+      finish.run("1", seq);
+    }
+    commit.run();
+  }
+  const seconds = (performance.now() - startMs) / 1_000;
+  return (Math.ceil(count / GROUP_SIZE) * GROUP_SIZE) / seconds;
+}

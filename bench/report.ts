@@ -1,0 +1,134 @@
+/** Turns samples into a table, into JSON, and into ratios to an earlier result. */
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+import type { Environment } from "./environment.ts";
+import { median, summarize, type Summary } from "./measure.ts";
+import type { Durability } from "./options.ts";
+import type { Sample } from "./workload.ts";
+
+/** One figure over all runs. */
+export interface Figure extends Summary {
+  readonly figure: string;
+  readonly unit: string;
+  readonly better: "higher" | "lower";
+  /** One a run, in their order. */
+  readonly values: readonly number[];
+  /** Median of the ratios of each run. */
+  readonly floor?: { readonly ratio: number; readonly of: string };
+}
+
+export interface Result {
+  readonly environment: Environment;
+  readonly durability: Durability;
+  readonly isQuick: boolean;
+  readonly runs: number;
+  readonly figures: readonly Figure[];
+}
+
+/** @param samples - Of all runs, in order */
+export function toFigures(samples: readonly Sample[]): Figure[] {
+  const byName = new Map<string, Sample[]>();
+  for (const sample of samples) {
+    byName.set(sample.figure, [...(byName.get(sample.figure) ?? []), sample]);
+  }
+  return [...byName].map(([figure, group]) => {
+    const values = group.map((sample) => sample.value);
+    const floors = group.flatMap((sample) => sample.floor ?? []);
+    return {
+      figure,
+      unit: group[0]?.unit ?? "",
+      better: group[0]?.better ?? "lower",
+      values,
+      ...summarize(values),
+      ...(floors[0] !== undefined && {
+        floor: { ratio: median(floors.map((floor) => floor.ratio)), of: floors[0].of },
+      }),
+    };
+  });
+}
+
+/** Three digits that matter; whole numbers from a thousand on. */
+function format(value: number): string {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  if (size >= 1_000) return Math.round(value).toLocaleString("en");
+  return String(Number(value.toPrecision(3)));
+}
+
+export function toMarkdown(result: Result): string {
+  const { environment: at, durability, runs, figures, isQuick } = result;
+  const rows = figures.map((it) => [
+    it.figure,
+    it.unit,
+    format(it.median),
+    runs === 1 ? "" : `${format(it.min)} to ${format(it.max)}`,
+    it.floor === undefined ? "" : `${format(it.floor.ratio)} x ${it.floor.of}`,
+  ]);
+  const spread = runs === 1 ? "one run" : `lowest and highest of ${runs} runs`;
+  return [
+    `- machine: ${at.machine}`,
+    `- disk: ${at.disk}; load when it began: ${at.load.toFixed(2)}`,
+    `- versions: duroxide-ts ${at.duroxide}, Node ${at.node}, SQLite ${at.sqlite}`,
+    `- durability: \`${durability}\`; ${isQuick ? "`--quick`, " : ""}median, spread: ${spread}`,
+    "",
+    ...toTable(["figure", "unit", "median", "spread", "beside the floor"], rows),
+  ].join("\n");
+}
+
+/** Compares medians; what lies within the spread of either is called noise. */
+export function toComparison(older: Result, newer: Result): string {
+  const before = new Map(older.figures.map((it) => [it.figure, it]));
+  const rows = newer.figures.flatMap((now) => {
+    const then = before.get(now.figure);
+    if (then === undefined) return [];
+    return [
+      [
+        now.figure,
+        now.unit,
+        format(then.median),
+        format(now.median),
+        then.median === 0 ? "" : format(now.median / then.median),
+        judge(then, now),
+      ],
+    ];
+  });
+  return toTable(["figure", "unit", "before", "now", "ratio", "verdict"], rows).join("\n");
+}
+
+function judge(then: Figure, now: Figure): string {
+  if (now.min <= then.max && then.min <= now.max) return "noise";
+  return now.median > then.median === (now.better === "higher") ? "better" : "WORSE";
+}
+
+function toTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | undefined)[])[],
+): string[] {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  const toLine = (cells: readonly (string | undefined)[]): string =>
+    `| ${widths.map((width, i) => (cells[i] ?? "").padEnd(width)).join(" | ")} |`;
+  return [toLine(head), toLine(widths.map((width) => "-".repeat(width))), ...rows.map(toLine)];
+}
+
+const RESULTS_FILE = new URL("./RESULTS.md", import.meta.url);
+const RESULTS_HEAD = `# Results
+
+By date and machine, newest first; written by \`npm run bench -- --record\`. The floor is raw SQLite in
+the same run, on the same disk, through the same binding: see \`floor.ts\`. Each workload's file says
+what it asks.
+`;
+
+/** Puts a result above the earlier ones. */
+export function fileResult(result: Result): void {
+  const earlier = existsSync(RESULTS_FILE)
+    ? readFileSync(RESULTS_FILE, "utf8").slice(RESULTS_HEAD.length)
+    : "";
+  const { environment, durability } = result;
+  const [model = ""] = environment.machine.split(",");
+  const title = `## ${environment.date}, ${model}, SQLite \`${durability}\``;
+  const section = `\n${title}\n\n${toMarkdown(result)}\n`;
+  writeFileSync(RESULTS_FILE, `${RESULTS_HEAD}${section}${earlier}`);
+}

@@ -1,0 +1,65 @@
+/** Checks of what callers pass: every mistake is one error that says what to pass instead. */
+
+import { UsageError } from "../foundation/errors.ts";
+import { assertName } from "../foundation/limits.ts";
+
+/** What a call may be addressed to. */
+type Kind = "orchestration" | "event" | "queue";
+
+const MAKERS: Readonly<Record<Kind, string>> = {
+  orchestration: "defineOrchestration()",
+  event: "defineEvent()",
+  queue: "defineQueue()",
+};
+
+/**
+ * The name that a definition carries, or the name itself.
+ *
+ * @throws UsageError `invalid_argument` also for a bare function, whose own name means nothing here
+ */
+export function nameOf(target: unknown, kind: Kind): string {
+  let name = target;
+  if (typeof target !== "string") {
+    const definition = target as { readonly kind?: unknown; readonly name?: unknown } | null;
+    if (typeof target !== "object" || definition?.kind !== kind) {
+      const what =
+        typeof definition?.kind === "string"
+          ? `the definition of an ${definition.kind}`
+          : `a value of type ${target === null ? "null" : typeof target}`;
+      throw new UsageError(
+        "invalid_argument",
+        `Cannot use ${what} as ${kind}: it does not define one; pass what ${MAKERS[kind]} returned, or a name`,
+      );
+    }
+    name = definition.name;
+  }
+  assertName(name, `${kind} name`);
+  return name;
+}
+
+/** @throws UsageError `invalid_argument` unless `options` is an object */
+export function assertOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use a value of type ${options === null ? "null" : typeof options} as options: it is not an object; pass an object or leave it out`,
+  );
+}
+
+/** @throws UsageError `invalid_argument` unless `value` is a whole number of at least `min` */
+export function assertWholeNumber(value: unknown, min: number, subject: string): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use ${typeof value === "number" ? value : `a value of type ${typeof value}`} as ${subject}: it is out of range; pass a whole number of ${min} or more`,
+  );
+}
+
+/** @throws UsageError `invalid_argument` unless it is an AbortSignal or absent */
+export function assertSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use a value of type ${signal === null ? "null" : typeof signal} as signal: it is no AbortSignal; pass the \`signal\` of an AbortController`,
+  );
+}

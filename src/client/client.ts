@@ -1,0 +1,299 @@
+/**
+ * The voice of users: starts instances, talks to them, waits for them, looks at them.
+ *
+ * Boundary: needs a store, not a runtime. Where a runtime of the same process shares the store, they
+ * meet in the hub.
+ */
+
+import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { UsageError } from "../foundation/errors.ts";
+import { jsonCodec, type Codec } from "../foundation/json.ts";
+import { assertInstanceId, PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
+import type { HistoryEvent } from "../history/event.ts";
+import type { CallArguments } from "../orchestration/context.ts";
+import type {
+  EventDefinition,
+  OrchestrationDefinition,
+  QueueDefinition,
+} from "../orchestration/define.ts";
+import { StoreHub } from "../provider/hub.ts";
+import type { Provider } from "../provider/provider.ts";
+import { assertOptions, assertWholeNumber } from "./arguments.ts";
+import type { Connection } from "./connection.ts";
+import { OrchestrationHandle } from "./handle.ts";
+import { readKeyValue, readKeyValues } from "./key-values.ts";
+import {
+  listExecutions,
+  listInstances,
+  readExecution,
+  readExecutionHistory,
+  readRow,
+  readTree,
+  type ExecutionInfo,
+  type InstanceList,
+  type InstanceTree,
+  type ListOptions,
+} from "./management.ts";
+import { sendCancel, sendData, type DataArguments, type DeliveryOutcome } from "./messages.ts";
+import { startInstance, type StartOptions } from "./start.ts";
+import {
+  readStatus,
+  toStatus,
+  type FinishedStatus,
+  type KnownStatus,
+  type OrchestrationStatus,
+} from "./status.ts";
+import { waitForEnd, waitForKey, waitForStatusChange, type WaitOptions } from "./wait.ts";
+
+export interface ClientOptions {
+  /** Must be the one that runtimes use. @default JSON */
+  readonly codec?: Codec | undefined;
+  /** Largest value in UTF-8 bytes. @default 16 MiB */
+  readonly payloadBytesMax?: number | undefined;
+  /** How long a busy store is tried again before a call throws. @default "30s" */
+  readonly retryFor?: DurationInput | undefined;
+}
+
+/**
+ * Talks to instances in a store.
+ *
+ * Every promise rejects with `ProviderError` when the store cannot serve the call, with code `closed`
+ * after the store was closed; what a call was to write is then not written.
+ */
+export class Client {
+  readonly #connection: Connection;
+
+  /** @throws UsageError `invalid_argument` when `store` is no provider, or an option is unusable */
+  constructor(store: Provider, options: ClientOptions = {}) {
+    assertProvider(store);
+    assertOptions(options);
+    const { codec = jsonCodec, payloadBytesMax = PAYLOAD_BYTES_MAX, retryFor = "30s" } = options;
+    assertCodec(codec);
+    assertWholeNumber(payloadBytesMax, 1, "`payloadBytesMax`");
+    const retryMs = parseDurationMs(retryFor, "`retryFor`");
+    this.#connection = { hub: StoreHub.of(store), codec, payloadBytesMax, retryMs };
+  }
+
+  /**
+   * Starts an instance. Resolves when the start is durable.
+   *
+   * @param instanceId - Unique in the store; 1 to 1,024 UTF-8 bytes without NUL
+   * @param orchestration - A definition, or a name that some runtime knows
+   * @throws InstanceAlreadyExistsError when the id is in use, unless `idReuse` says otherwise
+   * @throws ValidationError when the input does not satisfy the orchestration's schema
+   * @throws UsageError `invalid_argument`, `invalid_duration`, `not_serializable`, `payload_too_large`
+   */
+  startOrchestration<In, Out>(
+    instanceId: string,
+    orchestration: OrchestrationDefinition<In, Out>,
+    ...args: CallArguments<In, StartOptions>
+  ): Promise<OrchestrationHandle<Out>>;
+  startOrchestration<Out = unknown>(
+    instanceId: string,
+    name: string,
+    input?: unknown,
+    options?: StartOptions,
+  ): Promise<OrchestrationHandle<Out>>;
+  async startOrchestration(
+    instanceId: string,
+    orchestration: OrchestrationDefinition | string,
+    input?: unknown,
+    options: StartOptions = {},
+  ): Promise<OrchestrationHandle> {
+    const isNew = await startInstance(
+      this.#connection,
+      { instanceId, orchestration, input },
+      options,
+    );
+    return new OrchestrationHandle(this.#connection, instanceId, isNew);
+  }
+
+  /**
+   * A handle on an instance, whether it exists or not; the definition gives the result its type.
+   *
+   * @throws UsageError `invalid_argument` when no instance can have this id
+   */
+  getHandle<Out = unknown>(
+    instanceId: string,
+    _orchestration?: OrchestrationDefinition<unknown, Out>,
+  ): OrchestrationHandle<Out> {
+    assertInstanceId(instanceId);
+    return new OrchestrationHandle<Out>(this.#connection, instanceId, false);
+  }
+
+  /** Where an instance stands now; `NotFound` when the id is unknown. */
+  async getOrchestrationStatus(instanceId: string): Promise<OrchestrationStatus> {
+    return readStatus(this.#connection, instanceId);
+  }
+
+  /**
+   * Waits for the end of an instance, also of one that does not exist yet.
+   *
+   * @throws TimeoutError, AbortedError as `options` say; the instance goes on
+   */
+  async waitForOrchestration(
+    instanceId: string,
+    options: WaitOptions = {},
+  ): Promise<FinishedStatus> {
+    return waitForEnd(this.#connection, instanceId, options);
+  }
+
+  /**
+   * Waits until the custom status is newer than `sinceVersion`, or the instance has ended.
+   *
+   * An instance that has ended never changes again, so it answers at once, every time. A loop that
+   * follows the custom status has to end there:
+   *
+   * ```ts
+   * let seen = 0;
+   * for (;;) {
+   *   const status = await client.waitForStatusChange("order-1", seen);
+   *   show(status.customStatus);
+   *   if (status.status !== "Pending" && status.status !== "Running") break;
+   *   seen = status.customStatusVersion;
+   * }
+   * ```
+   *
+   * @param sinceVersion - `customStatusVersion` of the status seen last; 0 for none
+   * @throws TimeoutError, AbortedError as `options` say; the instance goes on
+   */
+  async waitForStatusChange(
+    instanceId: string,
+    sinceVersion: number,
+    options: WaitOptions = {},
+  ): Promise<KnownStatus> {
+    return waitForStatusChange(this.#connection, instanceId, sinceVersion, options);
+  }
+
+  /**
+   * Asks an instance to cancel itself and its children. Resolves when the request is durable.
+   *
+   * @returns `dropped` when there is nothing to cancel
+   */
+  async cancelInstance(instanceId: string, reason = ""): Promise<DeliveryOutcome> {
+    return sendCancel(this.#connection, instanceId, reason);
+  }
+
+  /**
+   * Raises an event. Resolves when it is durable; an instance that does not wait for it ignores it.
+   *
+   * @returns `dropped` when the instance is unknown or has ended
+   * @throws ValidationError when the data does not satisfy the event's schema
+   * @throws UsageError `invalid_argument`, `not_serializable`, `payload_too_large`
+   */
+  raiseEvent<T>(
+    instanceId: string,
+    event: EventDefinition<T>,
+    ...data: DataArguments<T>
+  ): Promise<DeliveryOutcome>;
+  raiseEvent(instanceId: string, name: string, data?: unknown): Promise<DeliveryOutcome>;
+  async raiseEvent(
+    instanceId: string,
+    to: EventDefinition | string,
+    data?: unknown,
+  ): Promise<DeliveryOutcome> {
+    return sendData(this.#connection, "eventRaised", { instanceId, to, data });
+  }
+
+  /**
+   * Puts a message into a queue of an instance, which keeps it until it is read.
+   *
+   * @returns `dropped` when the instance is unknown or has ended
+   * @throws ValidationError when the data does not satisfy the queue's schema
+   * @throws UsageError `invalid_argument`, `not_serializable`, `payload_too_large`
+   */
+  enqueueEvent<T>(
+    instanceId: string,
+    queue: QueueDefinition<T>,
+    ...data: DataArguments<T>
+  ): Promise<DeliveryOutcome>;
+  enqueueEvent(instanceId: string, name: string, data?: unknown): Promise<DeliveryOutcome>;
+  async enqueueEvent(
+    instanceId: string,
+    to: QueueDefinition | string,
+    data?: unknown,
+  ): Promise<DeliveryOutcome> {
+    return sendData(this.#connection, "queueMessage", { instanceId, to, data });
+  }
+
+  /** A stored key-value of an instance; undefined when the key or the instance is unknown. */
+  async getKvValue<T = unknown>(instanceId: string, key: string): Promise<T | undefined> {
+    return (await readKeyValue(this.#connection, instanceId, key)) as T | undefined;
+  }
+
+  /** All stored key-values of an instance; empty when it is unknown. */
+  async getKvValues<T = unknown>(instanceId: string): Promise<Map<string, T>> {
+    return (await readKeyValues(this.#connection, instanceId)) as Map<string, T>;
+  }
+
+  /**
+   * Waits until a key is there, also of an instance that does not exist yet.
+   *
+   * @throws TimeoutError, AbortedError as `options` say; without a `timeout` it waits for ever, even
+   *   if the instance ends without the key
+   */
+  async waitForKvValue<T = unknown>(
+    instanceId: string,
+    key: string,
+    options: WaitOptions = {},
+  ): Promise<T> {
+    return (await waitForKey(this.#connection, { instanceId, key }, options)) as T;
+  }
+
+  /** A page of instances, newest first. */
+  async listInstances(options: ListOptions = {}): Promise<InstanceList> {
+    return listInstances(this.#connection, options);
+  }
+
+  /** @throws InstanceNotFoundError */
+  async getInstanceInfo(instanceId: string): Promise<KnownStatus> {
+    return toStatus(await readRow(this.#connection, instanceId), this.#connection.codec);
+  }
+
+  /** Oldest first; empty when the instance is unknown. */
+  async listExecutions(instanceId: string): Promise<ExecutionInfo[]> {
+    return listExecutions(this.#connection, instanceId);
+  }
+
+  /** @throws InstanceNotFoundError */
+  async getExecutionInfo(instanceId: string, executionId: number): Promise<ExecutionInfo> {
+    return readExecution(this.#connection, instanceId, executionId);
+  }
+
+  /**
+   * The recorded events of an execution, values decoded.
+   *
+   * @param executionId - @default the current one
+   * @throws InstanceNotFoundError
+   */
+  async readExecutionHistory(instanceId: string, executionId?: number): Promise<HistoryEvent[]> {
+    return readExecutionHistory(this.#connection, instanceId, executionId);
+  }
+
+  /**
+   * An instance with all its descendants; detached ones are not among them.
+   *
+   * @throws InstanceNotFoundError
+   */
+  async getInstanceTree(instanceId: string): Promise<InstanceTree> {
+    return readTree(this.#connection, await readRow(this.#connection, instanceId));
+  }
+}
+
+function assertProvider(store: unknown): void {
+  const provider = store as Partial<Provider> | null | undefined;
+  if (typeof provider?.write === "function" && typeof provider.readInstances === "function") return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot create a client: the store is a value of type ${typeof store}; pass a provider such as \`await SqliteProvider.open(file)\``,
+  );
+}
+
+function assertCodec(codec: unknown): void {
+  const { encode, decode } = (codec ?? {}) as Partial<Codec>;
+  if (typeof encode === "function" && typeof decode === "function") return;
+  throw new UsageError(
+    "invalid_argument",
+    "Cannot create a client: `codec` does not encode and decode; pass an object with both methods",
+  );
+}

@@ -1,0 +1,91 @@
+/** What clients throw about instances. */
+
+import { DuroxideError } from "../foundation/errors.ts";
+import type { Failure } from "../history/failure.ts";
+import { toCause } from "../orchestration/errors.ts";
+import type { KnownStatus } from "./status.ts";
+
+/** The orchestration failed; thrown by `handle.result()`. */
+export class OrchestrationFailedError extends DuroxideError {
+  override readonly name = "OrchestrationFailedError";
+  readonly instanceId: string;
+  /** The failure as the orchestration left it: class name, message, code, data, cause, stack. */
+  readonly failure: Failure;
+
+  constructor(instanceId: string, failure: Failure) {
+    super("orchestration_failed", `Orchestration "${instanceId}" failed: ${failure.message}`, {
+      category: failure.category,
+      details: {
+        name: failure.name,
+        code: failure.userCode,
+        data: failure.data,
+        stack: failure.stack,
+      },
+      cause: toCause(failure),
+    });
+    this.instanceId = instanceId;
+    this.failure = failure;
+  }
+}
+
+/** The orchestration was canceled; thrown by `handle.result()`. */
+export class OrchestrationCanceledError extends DuroxideError {
+  override readonly name = "OrchestrationCanceledError";
+  readonly instanceId: string;
+  readonly reason: string;
+
+  constructor(instanceId: string, reason: string) {
+    const why = reason === "" ? "" : `: ${reason}`;
+    super("orchestration_canceled", `Orchestration "${instanceId}" was canceled${why}`, {
+      category: "application",
+      details: { reason },
+    });
+    this.instanceId = instanceId;
+    this.reason = reason;
+  }
+}
+
+/** The id is in use; nothing was started. */
+export class InstanceAlreadyExistsError extends DuroxideError {
+  override readonly name = "InstanceAlreadyExistsError";
+  readonly instanceId: string;
+  /** What the id is used by. */
+  readonly status: KnownStatus;
+
+  constructor(status: KnownStatus) {
+    const { instanceId, name } = status;
+    const isRunning = status.status === "Pending" || status.status === "Running";
+    super(
+      "instance_already_exists",
+      `Cannot start instance "${instanceId}": the id is in use by a "${name}" that is ${status.status}; ` +
+        (isRunning
+          ? 'choose another id, or pass idReuse "ignore" for a handle on it'
+          : 'choose another id, or pass idReuse "replaceFinished" to start anew or "ignore" for a handle on it'),
+      { category: "application", details: { instanceId, status: status.status } },
+    );
+    this.instanceId = instanceId;
+    this.status = status;
+  }
+}
+
+/** No instance has this id. */
+export class InstanceNotFoundError extends DuroxideError {
+  override readonly name = "InstanceNotFoundError";
+  readonly instanceId: string;
+
+  constructor(instanceId: string, executionId?: number) {
+    const what =
+      executionId === undefined
+        ? `instance "${instanceId}"`
+        : `execution ${executionId} of instance "${instanceId}"`;
+    super(
+      "instance_not_found",
+      `Cannot read ${what}: it does not exist; check the id and the store`,
+      {
+        category: "application",
+        details: { instanceId, executionId },
+      },
+    );
+    this.instanceId = instanceId;
+  }
+}

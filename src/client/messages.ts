@@ -1,0 +1,68 @@
+/** Sending events, queue messages and cancellations. */
+
+import { UsageError } from "../foundation/errors.ts";
+import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
+import { validate } from "../foundation/standard-schema.ts";
+import { encodeMessage, type InstanceMessage } from "../history/message.ts";
+import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
+import { nameOf } from "./arguments.ts";
+import { encodeValue, type Connection } from "./connection.ts";
+
+/** What became of a message; both are durable facts, not errors. */
+export type DeliveryOutcome =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "dropped"; readonly reason: "unknownInstance" | "finishedInstance" };
+
+/** The data of an event or message: optional exactly where its definition accepts `undefined`. */
+export type DataArguments<T> = undefined extends T ? [data?: NoInfer<T>] : [data: NoInfer<T>];
+
+async function send(
+  { hub, retryMs }: Connection,
+  instanceId: string,
+  message: InstanceMessage,
+): Promise<DeliveryOutcome> {
+  const outcome = await hub.write(
+    { kind: "sendMessage", message: { instanceId, body: encodeMessage(message) } },
+    retryMs,
+  );
+  if (outcome.kind === "unknownInstance" || outcome.kind === "finishedInstance") {
+    return { kind: "dropped", reason: outcome.kind };
+  }
+  return { kind: "accepted" };
+}
+
+export interface SendTarget {
+  readonly instanceId: string;
+  readonly to: EventDefinition | QueueDefinition | string;
+  readonly data: unknown;
+}
+
+/** Raises an event or enqueues a message. */
+export async function sendData(
+  connection: Connection,
+  kind: "eventRaised" | "queueMessage",
+  { instanceId, to, data }: SendTarget,
+): Promise<DeliveryOutcome> {
+  assertInstanceId(instanceId);
+  const noun = kind === "eventRaised" ? "event" : "queue";
+  const name = nameOf(to, noun);
+  const subject = `the data for ${noun} "${name}"`;
+  if (typeof to !== "string") await validate(to.schema, data, subject);
+  return send(connection, instanceId, { kind, name, data: encodeValue(connection, data, subject) });
+}
+
+export async function sendCancel(
+  connection: Connection,
+  instanceId: string,
+  reason: unknown,
+): Promise<DeliveryOutcome> {
+  assertInstanceId(instanceId);
+  if (typeof reason !== "string") {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot cancel instance "${instanceId}": the reason is a value of type ${typeof reason}; pass a text or leave it out`,
+    );
+  }
+  assertPayloadSize(reason, "the reason of a cancellation", connection.payloadBytesMax);
+  return send(connection, instanceId, { kind: "cancel", reason });
+}

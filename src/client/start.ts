@@ -1,0 +1,121 @@
+/** Starting instances. */
+
+import semver from "semver";
+
+import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { UsageError } from "../foundation/errors.ts";
+import { invariant } from "../foundation/invariant.ts";
+import { assertInstanceId } from "../foundation/limits.ts";
+import { systemRandom } from "../foundation/random.ts";
+import { validate } from "../foundation/standard-schema.ts";
+import { describeValue } from "../history/describe.ts";
+import { encodeMessage } from "../history/message.ts";
+import type { OrchestrationDefinition } from "../orchestration/define.ts";
+import type { IdReusePolicy, StartRequest, WriteOutcome } from "../provider/provider.ts";
+import { assertOptions, nameOf } from "./arguments.ts";
+import { encodeValue, type Connection } from "./connection.ts";
+import { InstanceAlreadyExistsError } from "./errors.ts";
+import { toStatus } from "./status.ts";
+
+export interface StartOptions {
+  /** A semantic version. @default what the registry's policy says when the instance begins */
+  readonly version?: string | undefined;
+  /** Not before then: a time from now, or a date. @default at once */
+  readonly startAfter?: DurationInput | Date | undefined;
+  /**
+   * What happens when the id is in use: `"reject"` throws, `"ignore"` gives a handle on what is there,
+   * `"replaceFinished"` removes it if it has ended and throws otherwise.
+   *
+   * @default "reject"
+   */
+  readonly idReuse?: IdReusePolicy | undefined;
+}
+
+const POLICIES: readonly IdReusePolicy[] = ["reject", "ignore", "replaceFinished"];
+
+export interface StartTarget {
+  readonly instanceId: string;
+  readonly orchestration: OrchestrationDefinition | string;
+  readonly input: unknown;
+}
+
+/**
+ * Makes a start durable.
+ *
+ * @returns Whether a new instance was started
+ */
+export async function startInstance(
+  connection: Connection,
+  target: StartTarget,
+  options: StartOptions,
+): Promise<boolean> {
+  const request = await toRequest(connection, target, options);
+  const outcome = await submit(connection, request);
+  if (outcome.kind === "started") return true;
+  invariant(outcome.kind === "idInUse", `a store answers no start with "${outcome.kind}"`);
+  if (outcome.isSame) return true;
+  if (request.idReuse === "ignore") return false;
+  throw new InstanceAlreadyExistsError(toStatus(outcome.existing, connection.codec));
+}
+
+async function submit({ hub, retryMs }: Connection, request: StartRequest): Promise<WriteOutcome> {
+  const outcome = await hub.start(request, retryMs);
+  // The runtime of this process that wanted to take it lost its node meanwhile: any other may.
+  return outcome.kind === "claimLost"
+    ? hub.write({ kind: "startInstance", request }, retryMs)
+    : outcome;
+}
+
+async function toRequest(
+  connection: Connection,
+  { instanceId, orchestration, input }: StartTarget,
+  options: StartOptions,
+): Promise<StartRequest> {
+  assertInstanceId(instanceId);
+  const name = nameOf(orchestration, "orchestration");
+  assertOptions(options);
+  const { version, startAfter, idReuse = "reject" } = options;
+  assertChoices(instanceId, version, idReuse);
+  const notBeforeMs = startAfter === undefined ? undefined : toNotBeforeMs(startAfter, connection);
+  const subject = `the input of orchestration "${name}"`;
+  // What the schema makes of the input is made again where the orchestration runs, so the input
+  // itself is stored.
+  if (typeof orchestration !== "string") await validate(orchestration.input, input, subject);
+  const encoded = encodeValue(connection, input, subject);
+  const runId = systemRandom.uuid();
+  return {
+    instanceId,
+    name,
+    version,
+    runId,
+    body: encodeMessage({ kind: "start", name, version, input: encoded, seed: runId }),
+    notBeforeMs,
+    idReuse,
+  };
+}
+
+function assertChoices(instanceId: string, version: unknown, idReuse: IdReusePolicy): void {
+  if (version !== undefined && (typeof version !== "string" || semver.valid(version) === null)) {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot start instance "${instanceId}": its version is "${describeValue(version)}"; pass a semantic version such as "1.2.0"`,
+    );
+  }
+  if (!POLICIES.includes(idReuse)) {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot start instance "${instanceId}": idReuse is "${describeValue(idReuse)}"; pass one of ${POLICIES.join(", ")}`,
+    );
+  }
+}
+
+function toNotBeforeMs(startAfter: DurationInput | Date, { hub }: Connection): number {
+  if (!(startAfter instanceof Date))
+    return hub.provider.nowMs() + parseDurationMs(startAfter, "`startAfter`");
+  const timeMs = startAfter.getTime();
+  if (!Number.isNaN(timeMs)) return timeMs;
+  throw new UsageError(
+    "invalid_duration",
+    "Cannot start an instance: `startAfter` is not a valid date; pass a Date or a duration",
+  );
+}

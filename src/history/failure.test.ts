@@ -1,0 +1,166 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { ActivityError, SubOrchestrationError } from "../orchestration/errors.ts";
+import {
+  canceledFailure,
+  CAUSE_DEPTH_MAX,
+  DATA_LENGTH_MAX,
+  describeFailure,
+  MESSAGE_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  STACK_LENGTH_MAX,
+  toFailure,
+  type Failure,
+} from "./failure.ts";
+
+const convert = (thrown: unknown): Failure => toFailure(thrown, "activity_failed");
+
+const throwing = (): never => {
+  throw new Error("hostile");
+};
+
+describe("toFailure()", () => {
+  test("keeps name, message, code, cause chain and data of an error", () => {
+    class CardDeclinedError extends Error {
+      override readonly name = "CardDeclinedError";
+      readonly code = "declined";
+      readonly cents = 100;
+    }
+    const error = new CardDeclinedError("no money", { cause: new RangeError("bank said no") });
+    expect(convert(error)).toEqual({
+      category: "application",
+      code: "activity_failed",
+      name: "CardDeclinedError",
+      message: "no money",
+      stack: expect.stringContaining("failure.test.ts"),
+      userCode: "declined",
+      data: { cents: 100 },
+      cause: expect.objectContaining({ name: "RangeError", message: "bank said no" }),
+    });
+  });
+
+  test.each<readonly [string, unknown, string, string]>([
+    ["S010 a text", "oops", "string", "oops"],
+    ["a number", 7, "number", "7"],
+    ["undefined", undefined, "undefined", "undefined"],
+    ["null", null, "object", "null"],
+    ["a symbol", Symbol("s"), "symbol", "Symbol(s)"],
+    ["a bigint", 7n, "bigint", "7"],
+    ["a plain object", { reason: "x" }, "object", '{"reason":"x"}'],
+    ["an object with a message", { message: "m", name: "N" }, "N", "m"],
+    ["an object without prototype", Object.create(null), "object", "{}"],
+    ["an object that is no JSON", { big: 1n }, "object", "a value that cannot be printed"],
+    [
+      "an object that hides",
+      { toJSON: () => undefined },
+      "object",
+      "a value that cannot be printed",
+    ],
+  ])("makes readable text of %s", (_name, thrown, name, message) => {
+    expect(convert(thrown)).toMatchObject({ name, message });
+  });
+
+  test.each<readonly [string, unknown]>([
+    ["a frozen error", Object.freeze(new Error("x"))],
+    ["a getter that throws", Object.defineProperty(new Error("x"), "message", { get: throwing })],
+    [
+      "a data getter that throws",
+      Object.defineProperty(new Error("x"), "data", { get: throwing, enumerable: true }),
+    ],
+    [
+      "a proxy that throws at everything",
+      new Proxy(new Error("x"), {
+        get: throwing,
+        has: throwing,
+        ownKeys: throwing,
+        getPrototypeOf: throwing,
+        getOwnPropertyDescriptor: throwing,
+      }),
+    ],
+    [
+      "a revoked proxy",
+      (() => {
+        const { proxy, revoke } = Proxy.revocable({}, {});
+        revoke();
+        return proxy;
+      })(),
+    ],
+    ["a toString that throws", { toString: throwing, toJSON: throwing }],
+    ["a function", throwing],
+    ["a message that is no text", Object.assign(new Error("x"), { message: { a: 1n } })],
+  ])("I2 does not throw for %s", (_name, thrown) => {
+    const failure = convert(thrown);
+    expect(typeof failure.message).toBe("string");
+    expect(JSON.parse(JSON.stringify(failure))).toMatchObject({ code: "activity_failed" });
+  });
+
+  test("I2 ends a cycle of causes", () => {
+    const a = new Error("a");
+    const b = new Error("b", { cause: a });
+    a.cause = b;
+    expect(convert(a)).toMatchObject({ message: "a", cause: { message: "b" } });
+    expect(convert(a).cause?.cause).toBe(undefined);
+  });
+
+  test("I1 cuts everything: message, name, code, stack, data, causes", () => {
+    const huge = "x".repeat(1_000_000);
+    const error = Object.assign(new Error(huge), { name: huge, code: huge, stack: huge });
+    for (let i = 0; i < 100; i += 1) Object.assign(error, { [`data${i}`]: "y".repeat(20_000) });
+    let chain: Error = error;
+    for (let i = 0; i < 50; i += 1) chain = new Error(String(i), { cause: chain });
+    const failure = convert(error);
+    const note = " [cut, 1000000 characters in all]".length;
+    expect(failure.message.length).toBe(MESSAGE_LENGTH_MAX + note);
+    expect(failure.name.length).toBe(NAME_LENGTH_MAX + note);
+    expect(String(failure.userCode).length).toBe(NAME_LENGTH_MAX + note);
+    expect(failure.stack?.length).toBe(STACK_LENGTH_MAX + note);
+    expect(JSON.stringify(failure.data).length).toBeLessThan(DATA_LENGTH_MAX * 1.1);
+    let depth = 0;
+    for (let cause = convert(chain).cause; cause !== undefined; cause = cause.cause) depth += 1;
+    expect(depth).toBe(CAUSE_DEPTH_MAX);
+  });
+
+  test("does not grow twofold with every level of children that fail", () => {
+    let failure = convert(Object.assign(new Error("at the bottom"), { note: "n".repeat(200) }));
+    const sizes: number[] = [];
+    for (let level = 0; level < 8; level += 1) {
+      failure = convert(new SubOrchestrationError("C", "i", failure));
+      sizes.push(JSON.stringify({ ...failure, stack: undefined }).length);
+    }
+    expect(sizes.at(-1)).toBeLessThan(60_000);
+    expect(convert(new ActivityError("A", 2, failure)).data).toMatchObject({ attempt: 2 });
+    expect(convert(new ActivityError("A", 2, failure)).data).not.toHaveProperty("failure");
+  });
+
+  test("marks what a retry cannot help", () => {
+    expect(convert(Object.assign(new Error("x"), { isNonRetryable: true })).isNonRetryable).toBe(
+      true,
+    );
+    expect(convert(new Error("x"))).not.toHaveProperty("isNonRetryable");
+  });
+
+  test("I2 whatever is thrown, the failure is JSON and bounded", () => {
+    fc.assert(
+      fc.property(
+        fc.anything({ withBigInt: true, withMap: true, withNullPrototype: true }),
+        (thrown) => {
+          for (const value of [
+            thrown,
+            Object.assign(new Error("x"), { data: thrown, cause: thrown }),
+          ]) {
+            const failure = convert(value);
+            expect(JSON.parse(JSON.stringify(failure))).toMatchObject({ name: expect.any(String) });
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe("describeFailure()", () => {
+  test("shows a cancellation as the reference does", () => {
+    expect(describeFailure(canceledFailure("why"))).toBe("canceled: why");
+    expect(describeFailure(convert(new Error("plain")))).toBe("plain");
+  });
+});

@@ -1,0 +1,141 @@
+/** What user code catches, rebuilt from what history keeps: class, message, code, cause chain, details. */
+
+import { DuroxideError, type ErrorCategory } from "../foundation/errors.ts";
+import { describeFailure, type Failure } from "../history/failure.ts";
+
+/** An error as the worker threw it. */
+export interface FailureDetails {
+  /** Class name. */
+  readonly name: string;
+  /** Its own `code`, if it had one. */
+  readonly code: string | number | undefined;
+  /** Its other properties, as far as they are JSON. */
+  readonly data: unknown;
+  readonly stack: string | undefined;
+  readonly cause: Failure | undefined;
+}
+
+function toDetails(failure: Failure): FailureDetails {
+  return {
+    name: failure.name,
+    code: failure.userCode,
+    data: failure.data,
+    stack: failure.stack,
+    cause: failure.cause,
+  };
+}
+
+/** A cause chain as errors again, so that loggers print it. */
+export function toCause(failure: Failure | undefined): Error | undefined {
+  if (failure === undefined) return undefined;
+  const cause = toCause(failure.cause);
+  const error = new Error(failure.message, cause === undefined ? undefined : { cause });
+  error.name = failure.name;
+  if (failure.stack !== undefined) error.stack = failure.stack;
+  if (typeof failure.data === "object" && failure.data !== null) Object.assign(error, failure.data);
+  if (failure.userCode !== undefined) Object.assign(error, { code: failure.userCode });
+  return error;
+}
+
+/** An activity failed: its worker threw, its result was refused, or it kept crashing its workers. */
+export class ActivityError extends DuroxideError {
+  override readonly name = "ActivityError";
+  readonly activityName: string;
+  /** The delivery that failed, from 1. */
+  readonly attempt: number;
+  /** The error as the worker threw it. */
+  declare readonly details: FailureDetails;
+  /** The failure in its stored form. */
+  readonly failure: Failure;
+
+  constructor(activityName: string, attempt: number, failure: Failure) {
+    super("activity_failed", failure.message, {
+      category: failure.category,
+      retryable: failure.isNonRetryable !== true,
+      details: toDetails(failure),
+      cause: toCause(failure.cause),
+    });
+    this.activityName = activityName;
+    this.attempt = attempt;
+    this.failure = failure;
+  }
+}
+
+/** A child orchestration failed or was canceled. */
+export class SubOrchestrationError extends DuroxideError {
+  override readonly name = "SubOrchestrationError";
+  readonly orchestrationName: string;
+  readonly instanceId: string;
+  /** True when the child was canceled rather than failed. */
+  readonly isCanceled: boolean;
+  declare readonly details: FailureDetails;
+  readonly failure: Failure;
+
+  constructor(orchestrationName: string, instanceId: string, failure: Failure) {
+    super("sub_orchestration_failed", describeFailure(failure), {
+      category: failure.category,
+      details: toDetails(failure),
+      cause: toCause(failure.cause),
+    });
+    this.orchestrationName = orchestrationName;
+    this.instanceId = instanceId;
+    this.isCanceled = failure.code === "canceled";
+    this.failure = failure;
+  }
+}
+
+/** The awaited operation was canceled by the orchestration itself. */
+export class CanceledError extends DuroxideError {
+  override readonly name = "CanceledError";
+
+  constructor(what: string, reason: string) {
+    super("operation_canceled", `Cannot finish ${what}: it was canceled (${reason})`, {
+      category: "application",
+      details: { reason },
+    });
+  }
+}
+
+/** Thrown by an activity to say that trying again cannot help. */
+export class NonRetryableError extends DuroxideError {
+  override readonly name = "NonRetryableError";
+  readonly isNonRetryable = true;
+
+  constructor(
+    message: string,
+    options: { readonly details?: unknown; readonly cause?: unknown } = {},
+  ) {
+    super("non_retryable", message, { category: "application", ...options });
+  }
+}
+
+/** What code and history disagree about. */
+export interface Divergence {
+  readonly code: "nondeterminism" | "guard_violation" | "foreign_await" | "history_corrupt";
+  /** Where in history; absent when the code itself is at fault. */
+  readonly eventId?: number | undefined;
+  /** What history holds. */
+  readonly expected?: string | undefined;
+  /** What the code did. */
+  readonly actual?: string | undefined;
+  /** One sentence for people. */
+  readonly message: string;
+  /** The nearest line of user code. */
+  readonly source?: string | undefined;
+  readonly stack?: string | undefined;
+}
+
+/** The code does not do what its history says, or does something that cannot be replayed. */
+export class NondeterminismError extends DuroxideError {
+  override readonly name = "NondeterminismError";
+  readonly divergence: Divergence;
+
+  constructor(divergence: Divergence) {
+    super(divergence.code, divergence.message, {
+      category: "configuration" satisfies ErrorCategory,
+      details: divergence,
+    });
+    this.divergence = divergence;
+    if (divergence.stack !== undefined) this.stack = divergence.stack;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * Which code belongs to a name and a version.
+ *
+ * Orchestrations have versions (semantic versions, increasing by registration) and a policy per name
+ * that chooses one for new executions; activities have none. (Semantics section 15.)
+ */
+
+import semver from "semver";
+
+import { UsageError } from "../foundation/errors.ts";
+import type { ActivityContext } from "./activity-context.ts";
+import type { OrchestrationContext } from "./context.ts";
+import {
+  defineActivity,
+  defineOrchestration,
+  type ActivityDefinition,
+  type OrchestrationDefinition,
+} from "./define.ts";
+
+/** Which version new executions of a name get. */
+export type VersionPolicy = "latest" | { readonly exact: string };
+
+/** Activities by name. Immutable. */
+export class ActivityRegistry {
+  readonly #byName: ReadonlyMap<string, ActivityDefinition>;
+
+  private constructor(byName: ReadonlyMap<string, ActivityDefinition>) {
+    this.#byName = byName;
+  }
+
+  static builder(): ActivityRegistryBuilder {
+    return new ActivityRegistryBuilder((byName) => new ActivityRegistry(byName));
+  }
+
+  get(name: string): ActivityDefinition | undefined {
+    return this.#byName.get(name);
+  }
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+  /** Sorted. */
+  names(): string[] {
+    return [...this.#byName.keys()].sort();
+  }
+  get count(): number {
+    return this.#byName.size;
+  }
+  definitions(): ActivityDefinition[] {
+    return [...this.#byName.values()];
+  }
+}
+
+/** Collects activities; `build()` reports everything that is wrong at once. */
+export class ActivityRegistryBuilder {
+  readonly #definitions: ActivityDefinition[] = [];
+  readonly #create: (byName: ReadonlyMap<string, ActivityDefinition>) => ActivityRegistry;
+
+  constructor(create: (byName: ReadonlyMap<string, ActivityDefinition>) => ActivityRegistry) {
+    this.#create = create;
+  }
+
+  register<In, Out>(definition: ActivityDefinition<In, Out>): this;
+  register<In, Out>(
+    name: string,
+    run: (input: In, ctx: ActivityContext) => Out | PromiseLike<Out>,
+  ): this;
+  register(nameOrDefinition: string | ActivityDefinition, run?: ActivityDefinition["run"]): this {
+    this.#definitions.push(
+      typeof nameOrDefinition === "string"
+        ? defineActivity(nameOrDefinition, run as never)
+        : nameOrDefinition,
+    );
+    return this;
+  }
+
+  merge(other: ActivityRegistry): this {
+    this.#definitions.push(...other.definitions());
+    return this;
+  }
+
+  /** @throws UsageError `duplicate_definition` naming every clash */
+  build(): ActivityRegistry {
+    const byName = new Map<string, ActivityDefinition>();
+    const problems: string[] = [];
+    for (const definition of this.#definitions) {
+      const known = byName.get(definition.name);
+      if (known === definition) continue; // The same value through two libraries is no clash.
+      if (known !== undefined) problems.push(`activity "${definition.name}" is registered twice`);
+      else byName.set(definition.name, definition);
+    }
+    throwProblems(problems);
+    return this.#create(byName);
+  }
+}
+
+interface VersionedName {
+  /** Ascending. */
+  readonly versions: readonly OrchestrationDefinition[];
+  policy: VersionPolicy;
+}
+
+/** Orchestrations by name and version. Immutable but for its version policies. */
+export class OrchestrationRegistry {
+  readonly #byName: ReadonlyMap<string, VersionedName>;
+
+  private constructor(byName: ReadonlyMap<string, VersionedName>) {
+    this.#byName = byName;
+  }
+
+  static builder(): OrchestrationRegistryBuilder {
+    return new OrchestrationRegistryBuilder((byName) => new OrchestrationRegistry(byName));
+  }
+
+  /** What a new execution runs: the version asked for, or what the name's policy says. */
+  resolve(name: string, version?: string): OrchestrationDefinition | undefined {
+    const entry = this.#byName.get(name);
+    if (entry === undefined) return undefined;
+    const wanted = version ?? (entry.policy === "latest" ? undefined : entry.policy.exact);
+    if (wanted === undefined) return entry.versions.at(-1);
+    return entry.versions.find((definition) => definition.version === wanted);
+  }
+
+  /** Changes what new executions of a name get; running ones keep their version. */
+  setVersionPolicy(name: string, policy: VersionPolicy): void {
+    const entry = this.#byName.get(name);
+    if (entry === undefined) {
+      throw new UsageError(
+        "invalid_argument",
+        `Cannot set the version policy of "${name}": no such orchestration is registered; register it first`,
+      );
+    }
+    entry.policy = policy;
+  }
+
+  /** What new executions of a name get. */
+  policyOf(name: string): VersionPolicy {
+    return this.#byName.get(name)?.policy ?? "latest";
+  }
+
+  has(name: string): boolean {
+    return this.#byName.has(name);
+  }
+  /** Sorted. */
+  names(): string[] {
+    return [...this.#byName.keys()].sort();
+  }
+  /** Ascending; empty for an unknown name. */
+  versions(name: string): string[] {
+    return this.#byName.get(name)?.versions.map((definition) => definition.version) ?? [];
+  }
+  /** Number of names. */
+  get count(): number {
+    return this.#byName.size;
+  }
+  definitions(): OrchestrationDefinition[] {
+    return [...this.#byName.values()].flatMap((entry) => entry.versions);
+  }
+}
+
+/** Collects orchestrations; `build()` reports everything that is wrong at once. */
+export class OrchestrationRegistryBuilder {
+  readonly #definitions: OrchestrationDefinition[] = [];
+  readonly #policies = new Map<string, VersionPolicy>();
+  readonly #create: (byName: ReadonlyMap<string, VersionedName>) => OrchestrationRegistry;
+
+  constructor(create: (byName: ReadonlyMap<string, VersionedName>) => OrchestrationRegistry) {
+    this.#create = create;
+  }
+
+  register<In, Out>(definition: OrchestrationDefinition<In, Out>): this;
+  register<In, Out>(
+    name: string,
+    run: (ctx: OrchestrationContext, input: In) => Out | PromiseLike<Out>,
+  ): this;
+  register(
+    nameOrDefinition: string | OrchestrationDefinition,
+    run?: OrchestrationDefinition["run"],
+  ): this {
+    this.#definitions.push(
+      typeof nameOrDefinition === "string"
+        ? defineOrchestration(nameOrDefinition, run as never)
+        : nameOrDefinition,
+    );
+    return this;
+  }
+
+  registerVersioned<In, Out>(
+    name: string,
+    version: string,
+    run: (ctx: OrchestrationContext, input: In) => Out | PromiseLike<Out>,
+  ): this {
+    this.#definitions.push(defineOrchestration({ name, version, run }));
+    return this;
+  }
+
+  /** @default "latest" */
+  versionPolicy(name: string, policy: VersionPolicy): this {
+    this.#policies.set(name, policy);
+    return this;
+  }
+
+  /** Takes over definitions and version policies; a policy that was set here stays. */
+  merge(other: OrchestrationRegistry): this {
+    for (const definition of other.definitions()) {
+      this.#definitions.push(definition);
+      const { name } = definition;
+      if (!this.#policies.has(name)) this.#policies.set(name, other.policyOf(name));
+    }
+    return this;
+  }
+
+  /**
+   * @throws UsageError `duplicate_definition` or `invalid_definition` naming every clash, every text
+   *   that is no semantic version, and every version that is not higher than the ones before it
+   */
+  build(): OrchestrationRegistry {
+    const byName = new Map<
+      string,
+      { versions: OrchestrationDefinition[]; policy: VersionPolicy }
+    >();
+    const problems: string[] = [];
+    for (const definition of this.#definitions) {
+      const { name, version } = definition;
+      const entry = byName.get(name) ?? {
+        versions: [],
+        policy: this.#policies.get(name) ?? "latest",
+      };
+      byName.set(name, entry);
+      if (entry.versions.includes(definition)) continue;
+      const problem = findVersionProblem(entry.versions, version);
+      if (problem === undefined) entry.versions.push(definition);
+      else problems.push(`orchestration "${name}" version "${version}" ${problem}`);
+    }
+    for (const name of this.#policies.keys()) {
+      if (!byName.has(name))
+        problems.push(`a version policy names the unknown orchestration "${name}"`);
+    }
+    throwProblems(problems);
+    return this.#create(byName);
+  }
+}
+
+function findVersionProblem(
+  earlier: readonly OrchestrationDefinition[],
+  version: string,
+): string | undefined {
+  if (semver.valid(version) === null) return "is not a semantic version such as 1.2.0";
+  if (earlier.some((definition) => definition.version === version)) return "is registered twice";
+  const highest = earlier.at(-1)?.version;
+  if (highest !== undefined && !semver.gt(version, highest)) {
+    return `is registered after the higher version "${highest}"; register versions in ascending order`;
+  }
+  return undefined;
+}
+
+function throwProblems(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw new UsageError(
+    "duplicate_definition",
+    `Cannot build the registry: ${problems.join("; ")}; rename or remove what clashes`,
+    { details: { problems } },
+  );
+}

@@ -1,0 +1,182 @@
+/**
+ * Everything in this process that shares one store: the commit pipeline, the runtimes that run on
+ * it, and those who wait for its instances.
+ *
+ * A client and a runtime never know each other; they meet here. So a start can be taken by a runtime
+ * of the same process without a detour through the store's queues, and a waiter learns of an end
+ * without polling.
+ *
+ * I1. One hub per provider object.
+ * I2. Nothing leaves the hub before its commit: deliveries and notifications follow it.
+ */
+
+import { isDuroxideError } from "../foundation/errors.ts";
+import { CommitPipeline } from "./commit-pipeline.ts";
+import { InstanceWatch } from "./instance-watch.ts";
+import type {
+  DeliveredMessage,
+  Provider,
+  StartRequest,
+  TimerKey,
+  WriteOperation,
+  WriteOutcome,
+} from "./provider.ts";
+
+/** A runtime of this process, as the hub sees it. */
+export interface LocalRuntime {
+  /** Whether turns are under way that will soon add operations. */
+  readonly isGathering: boolean;
+  /**
+   * Starts an instance with its first turn in one commit.
+   *
+   * @param retryMs - How long retryable errors of the store are retried, in milliseconds
+   * @returns Undefined when this runtime cannot take it now
+   */
+  tryStart(request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined;
+  /** Messages that this process has just made durable. */
+  onDelivered(messages: readonly DeliveredMessage[]): void;
+  /** Activities without a holder have just become durable, or may have. */
+  onActivitiesReady(): void;
+  /** Something that is due then has been put into the store, in milliseconds since the Unix epoch. */
+  onDue(dueMs: number): void;
+  /** News may have been missed: look into the store. */
+  onUncertain(): void;
+}
+
+/** Delays between tries of what must not be given up, in milliseconds. */
+const INSIST_MS_MIN = 100;
+const INSIST_MS_MAX = 60_000;
+
+const hubs = new WeakMap<Provider, StoreHub>();
+
+export class StoreHub {
+  readonly provider: Provider;
+  readonly watch: InstanceWatch;
+  readonly pipeline: CommitPipeline;
+  readonly #runtimes = new Set<LocalRuntime>();
+
+  private constructor(provider: Provider) {
+    this.provider = provider;
+    this.watch = new InstanceWatch(provider);
+    this.pipeline = new CommitPipeline(provider, {
+      isGathering: () => {
+        for (const runtime of this.#runtimes) if (runtime.isGathering) return true;
+        return false;
+      },
+      onUncertain: () => {
+        this.wakeAll();
+      },
+      onCommitted: (operations, outcomes) => {
+        this.#onCommitted(operations, outcomes);
+      },
+    });
+  }
+
+  static of(provider: Provider): StoreHub {
+    const known = hubs.get(provider);
+    if (known !== undefined) return known;
+    const hub = new StoreHub(provider);
+    hubs.set(provider, hub);
+    return hub;
+  }
+
+  /** @returns A function that takes the runtime out again */
+  join(runtime: LocalRuntime): () => void {
+    this.#runtimes.add(runtime);
+    return () => {
+      this.#runtimes.delete(runtime);
+    };
+  }
+
+  /** Lets every runtime of this process look for work: nobody else tells it of our own commits. */
+  wakeAll(): void {
+    for (const runtime of this.#runtimes) runtime.onUncertain();
+  }
+
+  /** See {@link CommitPipeline.submit}. */
+  write(operation: WriteOperation, retryMs?: number): Promise<WriteOutcome> {
+    return this.pipeline.submit(operation, retryMs);
+  }
+
+  /**
+   * Makes an operation durable that must not be given up, such as handing work back: also what the
+   * store refuses for good is tried again, slowly, until it lands or the store is closed.
+   *
+   * @returns Undefined when the store is closed
+   */
+  async insist(operation: WriteOperation): Promise<WriteOutcome | undefined> {
+    for (let delayMs = INSIST_MS_MIN; ; delayMs = Math.min(delayMs * 2, INSIST_MS_MAX)) {
+      try {
+        return await this.write(operation);
+      } catch (error) {
+        if (isDuroxideError(error) && error.code === "closed") return undefined;
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, delayMs).unref(); // Whoever waits keeps the process alive, if anybody does.
+      });
+    }
+  }
+
+  /** Starts an instance, in a runtime of this process where one can take it. */
+  start(request: StartRequest, retryMs: number): Promise<WriteOutcome> {
+    for (const runtime of this.#runtimes) {
+      const started = runtime.tryStart(request, retryMs);
+      if (started !== undefined) return started;
+    }
+    return this.write({ kind: "startInstance", request }, retryMs);
+  }
+
+  /** (I2) */
+  #onCommitted(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
+    const delivered = outcomes.flatMap((outcome) =>
+      "delivered" in outcome ? outcome.delivered : [],
+    );
+    const hasReadyActivities = operations.some(makesActivitiesReady);
+    for (const runtime of this.#runtimes) {
+      if (delivered.length > 0) runtime.onDelivered(delivered);
+      if (hasReadyActivities) runtime.onActivitiesReady();
+    }
+    const nowMs = this.provider.nowMs();
+    const dueTimes = operations.flatMap((operation) => dueTimesOf(operation, nowMs));
+    if (dueTimes.length === 0) return;
+    const dueMs = Math.min(...dueTimes);
+    for (const runtime of this.#runtimes) runtime.onDue(dueMs);
+  }
+}
+
+/** What an operation puts off; a short timer may be due before its commit is. */
+function dueTimesOf(operation: WriteOperation, nowMs: number): readonly number[] {
+  switch (operation.kind) {
+    case "startInstance": {
+      const { request, firstTurn } = operation;
+      if (request.notBeforeMs !== undefined) return [request.notBeforeMs];
+      return firstTurn === undefined ? [] : earliestOf(firstTurn.effects.newTimers);
+    }
+    case "commitTurn":
+      return earliestOf(operation.effects.newTimers);
+    case "releaseInstance":
+    case "releaseActivity":
+      return operation.visibleAtMs > nowMs ? [operation.visibleAtMs] : [];
+    default:
+      return [];
+  }
+}
+
+function earliestOf(timers: readonly TimerKey[]): readonly number[] {
+  let earliestMs = Number.POSITIVE_INFINITY;
+  for (const timer of timers) earliestMs = Math.min(earliestMs, timer.fireAtMs);
+  return timers.length === 0 ? [] : [earliestMs];
+}
+
+function makesActivitiesReady(operation: WriteOperation): boolean {
+  switch (operation.kind) {
+    case "commitTurn":
+      return operation.effects.newActivities.some((activity) => !activity.isClaimed);
+    case "startInstance":
+      return (
+        operation.firstTurn?.effects.newActivities.some((activity) => !activity.isClaimed) ?? false
+      );
+    default:
+      return operation.kind === "releaseActivity";
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Everybody in this process who waits for something to become true of an instance.
+ *
+ * I1. However many wait, one batched read answers them: after a notification from this process, after
+ *     a change by another one, and slowly as a safety net.
+ * I2. The first check is made before anything is waited for, so that no change between asking and
+ *     waiting is missed.
+ * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
+ */
+
+import { systemClock } from "../foundation/clock.ts";
+import { createDeferred, type Deferred } from "../foundation/deferred.ts";
+import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/errors.ts";
+import type { InstanceRow, Provider } from "./provider.ts";
+
+/** Rows read at once. */
+const READ_MAX = 500;
+/** Safety net against a lost notification, in milliseconds. */
+const SAFETY_POLL_MS = 1_000;
+
+/** Looks at the row (undefined: unknown instance); undefined as answer means: keep waiting. */
+export type InstanceCheck<T> = (row: InstanceRow | undefined) => { readonly value: T } | undefined;
+
+export interface WatchLimits {
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** What is waited for, for the errors. */
+  readonly subject: string;
+}
+
+interface Waiter {
+  readonly look: (row: InstanceRow | undefined) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export class InstanceWatch {
+  readonly #provider: Provider;
+  readonly #waiters = new Map<string, Set<Waiter>>();
+  readonly #changed = new Set<string>();
+  #isReading = false;
+  #isScheduled = false;
+  #endWatch: (() => void) | undefined;
+  #safetyPoll: ReturnType<typeof setInterval> | undefined;
+
+  constructor(provider: Provider) {
+    this.#provider = provider;
+  }
+
+  /**
+   * Waits until `check` has an answer.
+   *
+   * @throws TimeoutError `timeout`, AbortedError `aborted`, ProviderError when the store fails for good
+   */
+  async waitFor<T>(instanceId: string, check: InstanceCheck<T>, limits: WatchLimits): Promise<T> {
+    if (limits.signal?.aborted === true) throw aborted(limits);
+    const deferred = createDeferred<T>();
+    const waiter: Waiter = {
+      look: (row) => {
+        try {
+          const answer = check(row);
+          if (answer !== undefined) deferred.resolve(answer.value);
+        } catch (error) {
+          deferred.reject(error); // (I3)
+        }
+      },
+      fail: deferred.reject,
+    };
+    const release = limitWait(deferred, limits);
+    this.#add(instanceId, waiter);
+    try {
+      return await deferred.promise;
+    } finally {
+      release();
+      this.#remove(instanceId, waiter);
+    }
+  }
+
+  /** Something about the instance has changed and is durable. */
+  notify(instanceId: string): void {
+    if (!this.#waiters.has(instanceId)) return;
+    this.#changed.add(instanceId);
+    this.#schedule();
+  }
+
+  #add(instanceId: string, waiter: Waiter): void {
+    const waiters = this.#waiters.get(instanceId) ?? new Set();
+    this.#waiters.set(instanceId, waiters);
+    waiters.add(waiter);
+    this.#endWatch ??= this.#provider.watch(() => {
+      this.#notifyAll();
+    });
+    this.#safetyPoll ??= setInterval(() => {
+      this.#notifyAll();
+    }, SAFETY_POLL_MS);
+    this.notify(instanceId);
+  }
+
+  #remove(instanceId: string, waiter: Waiter): void {
+    const waiters = this.#waiters.get(instanceId);
+    waiters?.delete(waiter);
+    if (waiters?.size === 0) this.#waiters.delete(instanceId);
+    if (this.#waiters.size > 0) return;
+    this.#endWatch?.();
+    this.#endWatch = undefined;
+    clearInterval(this.#safetyPoll);
+    this.#safetyPoll = undefined;
+  }
+
+  #notifyAll(): void {
+    for (const id of this.#waiters.keys()) this.#changed.add(id);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isReading) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      void this.#read();
+    });
+  }
+
+  async #read(): Promise<void> {
+    this.#isReading = true;
+    try {
+      while (this.#changed.size > 0) {
+        const ids = [...this.#changed].slice(0, READ_MAX);
+        for (const id of ids) this.#changed.delete(id);
+        await this.#readSome(ids.filter((id) => this.#waiters.has(id)));
+      }
+    } finally {
+      this.#isReading = false;
+    }
+  }
+
+  async #readSome(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    let rows: readonly InstanceRow[];
+    try {
+      rows = await this.#provider.readInstances(ids);
+    } catch (error) {
+      this.#onReadError(ids, error);
+      return;
+    }
+    const byId = new Map(rows.map((row) => [row.instanceId, row]));
+    for (const id of ids) {
+      for (const waiter of [...(this.#waiters.get(id) ?? [])]) waiter.look(byId.get(id));
+    }
+  }
+
+  /** A store that is busy is asked again by the safety net; one that is closed ends the waits. */
+  #onReadError(ids: readonly string[], error: unknown): void {
+    if (isDuroxideError(error) && error.retryable) return;
+    for (const id of ids) for (const waiter of this.#waiters.get(id) ?? []) waiter.fail(error);
+  }
+}
+
+/** Ends a wait by time or signal; returns what takes both back. */
+function limitWait<T>(deferred: Deferred<T>, limits: WatchLimits): () => void {
+  const { timeoutMs, signal, subject } = limits;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const arm = (leftMs: number): void => {
+    // Timers of the host end at 2^31 ms: longer waits are armed again.
+    const stepMs = Math.min(leftMs, 2 ** 31 - 1);
+    const sinceMs = systemClock.monotonicMs();
+    timer = setTimeout(() => {
+      const restMs = leftMs - (systemClock.monotonicMs() - sinceMs);
+      if (restMs > 1) arm(restMs);
+      else
+        deferred.reject(
+          new TimeoutError(
+            `Cannot wait longer for ${subject}: ${timeoutMs ?? 0} ms have passed; it goes on, wait again`,
+            { timeoutMs },
+          ),
+        );
+    }, stepMs);
+  };
+  if (timeoutMs !== undefined && Number.isFinite(timeoutMs)) arm(timeoutMs);
+  const onAbort = (): void => {
+    deferred.reject(aborted(limits));
+  };
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+  };
+}
+
+function aborted({ subject, signal }: WatchLimits): AbortedError {
+  return new AbortedError(
+    `Cannot wait longer for ${subject}: the signal was aborted`,
+    signal?.reason,
+  );
+}

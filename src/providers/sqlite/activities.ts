@@ -1,0 +1,229 @@
+/** The outstanding activities and who works on them. */
+
+import type {
+  ActivityClaim,
+  ActivityKey,
+  AttemptRange,
+  ClaimedActivity,
+  NewActivity,
+} from "../../provider/provider.ts";
+import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
+
+const INSERT = `
+insert into activities (
+  instance, execution, activity_id, name, body, tag, session, visible_ms, owner, attempt
+)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+const REMOVE = `
+delete from activities
+where instance = ?
+  and execution = ?
+  and activity_id = ?`;
+
+const REMOVE_ALL = `
+delete from activities
+where instance = ?`;
+
+const REMOVE_CLAIMED = `
+delete from activities
+where instance = ?
+  and execution = ?
+  and activity_id = ?
+  and owner = ?
+  and attempt = ?`;
+
+const IS_CLAIMED = `
+select 1
+from activities
+where instance = ?
+  and execution = ?
+  and activity_id = ?
+  and owner = ?
+  and attempt = ?`;
+
+const HEARTBEAT = `
+update activities
+set heartbeat = ?
+where instance = ?
+  and execution = ?
+  and activity_id = ?
+  and owner = ?
+  and attempt = ?`;
+
+const RELEASE = `
+update activities
+set owner = null, visible_ms = ?, attempt = max(0, attempt - ?)
+where instance = ?
+  and execution = ?
+  and activity_id = ?
+  and owner = ?
+  and attempt = ?`;
+
+const RELEASE_NODE = `
+update activities
+set owner = null
+where owner = ?`;
+
+const FIND_WAITING = `
+select a.instance, a.execution, a.activity_id, i.id, a.name, a.body, a.tag, a.session, a.attempt,
+  a.heartbeat
+from activities a indexed by activities_waiting
+cross join instances i on i.seq = a.instance
+where a.owner is null
+  and a.visible_ms <= ?
+  and a.attempt >= ?
+  and a.attempt < ?
+order by a.visible_ms, a.instance, a.execution, a.activity_id
+limit ?`;
+
+const CLAIM = `
+update activities
+set owner = ?, attempt = attempt + 1
+where instance = ?
+  and execution = ?
+  and activity_id = ?`;
+
+const NEXT_DUE = `
+select min(visible_ms) as due_ms
+from activities
+where owner is null
+  and visible_ms > ?`;
+
+interface ActivityRecord {
+  readonly instance: number;
+  readonly execution: number;
+  readonly activity_id: number;
+  readonly id: string;
+  readonly name: string;
+  readonly body: string;
+  readonly tag: string | null;
+  readonly session: string | null;
+  readonly attempt: number;
+  readonly heartbeat: string | null;
+}
+
+/** Where and for whom an activity is inserted. */
+export interface ActivityPlace {
+  readonly instance: number;
+  readonly execution: number;
+  /** The committing node. */
+  readonly node: number;
+  readonly nowMs: number;
+}
+
+export class Activities {
+  readonly #insert: SqliteStatement;
+  readonly #remove: SqliteStatement;
+  readonly #removeAll: SqliteStatement;
+  readonly #removeClaimed: SqliteStatement;
+  readonly #isClaimed: SqliteStatement;
+  readonly #heartbeat: SqliteStatement;
+  readonly #release: SqliteStatement;
+  readonly #releaseNode: SqliteStatement;
+  readonly #findWaiting: SqliteStatement;
+  readonly #claim: SqliteStatement;
+  readonly #nextDue: SqliteStatement;
+
+  constructor(connection: Connection) {
+    this.#insert = connection.prepare(INSERT);
+    this.#remove = connection.prepare(REMOVE);
+    this.#removeAll = connection.prepare(REMOVE_ALL);
+    this.#removeClaimed = connection.prepare(REMOVE_CLAIMED);
+    this.#isClaimed = connection.prepare(IS_CLAIMED);
+    this.#heartbeat = connection.prepare(HEARTBEAT);
+    this.#release = connection.prepare(RELEASE);
+    this.#releaseNode = connection.prepare(RELEASE_NODE);
+    this.#findWaiting = connection.prepare(FIND_WAITING);
+    this.#claim = connection.prepare(CLAIM);
+    this.#nextDue = connection.prepare(NEXT_DUE);
+  }
+
+  insert(place: ActivityPlace, activity: NewActivity): void {
+    this.#insert.run(
+      place.instance,
+      place.execution,
+      activity.activityId,
+      activity.name,
+      activity.body,
+      activity.tag ?? null,
+      activity.sessionId ?? null,
+      place.nowMs,
+      activity.isClaimed ? place.node : null,
+      activity.isClaimed ? 1 : 0,
+    );
+  }
+
+  /** Removes it whoever works on it. */
+  remove(instance: number, activity: ActivityKey): void {
+    this.#remove.run(instance, activity.executionId, activity.activityId);
+  }
+
+  removeAll(instance: number): void {
+    this.#removeAll.run(instance);
+  }
+
+  /** @returns Whether the claim was current */
+  removeClaimed(claim: ActivityClaim): boolean {
+    return Number(this.#removeClaimed.run(...keyOf(claim)).changes) > 0;
+  }
+
+  isClaimed(claim: ActivityClaim): boolean {
+    return this.#isClaimed.get(...keyOf(claim)) !== undefined;
+  }
+
+  /** @returns Whether the claim was current */
+  heartbeat(claim: ActivityClaim, details: string | undefined): boolean {
+    return Number(this.#heartbeat.run(details ?? null, ...keyOf(claim)).changes) > 0;
+  }
+
+  /** @returns Whether the claim was current */
+  release(claim: ActivityClaim, visibleMs: number, isAttemptCounted: boolean): boolean {
+    const attemptBack = isAttemptCounted ? 0 : 1;
+    return Number(this.#release.run(visibleMs, attemptBack, ...keyOf(claim)).changes) > 0;
+  }
+
+  /** Frees what a node worked on; the attempts stay counted. */
+  releaseNode(node: SqlValue): void {
+    this.#releaseNode.run(node);
+  }
+
+  /** Hands out what waits, oldest first. */
+  claim(node: number, nowMs: number, attempts: AttemptRange, limit: number): ClaimedActivity[] {
+    return this.#findWaiting.all(nowMs, attempts.from, attempts.below, limit).map((row) => {
+      const record = row as ActivityRecord;
+      this.#claim.run(node, record.instance, record.execution, record.activity_id);
+      return toClaimedActivity(record, node);
+    });
+  }
+
+  hasWaiting(nowMs: number, attempts: AttemptRange): boolean {
+    return this.#findWaiting.get(nowMs, attempts.from, attempts.below, 1) !== undefined;
+  }
+
+  nextDueMs(afterMs: number): number | undefined {
+    return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
+  }
+}
+
+function keyOf(claim: ActivityClaim): [SqlValue, SqlValue, SqlValue, SqlValue, SqlValue] {
+  return [claim.key, claim.executionId, claim.activityId, claim.node, claim.attempt];
+}
+
+function toClaimedActivity(record: ActivityRecord, node: number): ClaimedActivity {
+  return {
+    claim: {
+      key: record.instance,
+      executionId: record.execution,
+      activityId: record.activity_id,
+      node,
+      attempt: record.attempt + 1,
+    },
+    instanceId: record.id,
+    name: record.name,
+    body: record.body,
+    heartbeat: record.heartbeat ?? undefined,
+    ...(record.tag !== null && { tag: record.tag }),
+    ...(record.session !== null && { sessionId: record.session }),
+  };
+}

@@ -1,0 +1,56 @@
+/** What the operations of one `write` share, and what one operation has put out so far. */
+
+import type { DeliveredMessage, NodeId } from "../../provider/provider.ts";
+import { isFinished, type Receiver } from "./instances.ts";
+import type { Tables } from "./tables.ts";
+
+/** One transaction of operations. */
+export class Batch {
+  readonly tables: Tables;
+  readonly nowMs: number;
+  readonly #liveNodes = new Map<NodeId, boolean>();
+
+  constructor(tables: Tables, nowMs: number) {
+    this.tables = tables;
+    this.nowMs = nowMs;
+  }
+
+  /** Whether a node is registered; asked once, since a transaction sees no other answer later. */
+  isLive(node: NodeId): boolean {
+    let isLive = this.#liveNodes.get(node);
+    if (isLive === undefined) {
+      isLive = this.tables.nodes.has(node);
+      this.#liveNodes.set(node, isLive);
+    }
+    return isLive;
+  }
+}
+
+/** Why a message was not queued. */
+export type Undelivered = "unknownInstance" | "finishedInstance";
+
+/** What one operation puts out. */
+export class Outbox {
+  readonly delivered: DeliveredMessage[] = [];
+  readonly refusedStarts: string[] = [];
+  droppedMessageCount = 0;
+
+  /** Queues a message for a receiver that may not be there. */
+  send(batch: Batch, receiver: Receiver | undefined, body: string): Undelivered | undefined {
+    const undelivered = this.#queue(batch, receiver, body);
+    if (undelivered !== undefined) this.droppedMessageCount += 1;
+    return undelivered;
+  }
+
+  #queue(batch: Batch, receiver: Receiver | undefined, body: string): Undelivered | undefined {
+    if (receiver === undefined) return "unknownInstance";
+    if (isFinished(receiver.status)) return "finishedInstance";
+    // A parked instance keeps its messages hidden, or every claim would have to step over them.
+    const visibleMs = Math.max(batch.nowMs, receiver.retry_ms);
+    const message = batch.tables.messages.insert(receiver.seq, visibleMs, body);
+    if (visibleMs <= batch.nowMs) {
+      this.delivered.push({ instanceId: receiver.id, key: receiver.seq, message });
+    }
+    return undefined;
+  }
+}

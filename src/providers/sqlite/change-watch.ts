@@ -1,0 +1,62 @@
+/**
+ * Notices that another process has changed the file.
+ *
+ * I1. Our own commits are never reported: SQLite's `data_version` counts those of others.
+ * I2. The timer exists only while somebody listens, and keeps no process alive.
+ */
+
+import type { Connection, SqliteStatement } from "./driver.ts";
+
+export class ChangeWatch {
+  readonly #dataVersion: SqliteStatement;
+  readonly #pollMs: number;
+  readonly #listeners = new Set<() => void>();
+  #timer: NodeJS.Timeout | undefined;
+  #seen: unknown;
+
+  constructor(connection: Connection, pollMs: number) {
+    this.#dataVersion = connection.prepare("pragma data_version");
+    this.#pollMs = pollMs;
+  }
+
+  /** @returns A function that ends this watch */
+  add(listener: () => void): () => void {
+    // The same function may listen twice.
+    const entry = (): void => listener();
+    this.#listeners.add(entry);
+    if (this.#timer === undefined) {
+      this.#seen = this.#read();
+      this.#timer = setInterval(() => this.#poll(), this.#pollMs).unref();
+    }
+    return () => {
+      this.#listeners.delete(entry);
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  close(): void {
+    this.#listeners.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #poll(): void {
+    const version = this.#read();
+    if (version === this.#seen) return;
+    this.#seen = version;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #read(): unknown {
+    try {
+      return (this.#dataVersion.get() as { data_version: unknown }).data_version;
+    } catch {
+      // Unknown is a change: the listener's own read then meets the error and reports it.
+      return Symbol("unknown");
+    }
+  }
+}

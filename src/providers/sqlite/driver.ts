@@ -1,0 +1,178 @@
+/**
+ * The seam: the few methods that are needed of any SQLite binding, and transactions on top of them.
+ *
+ * Boundary: knows no table. `node:sqlite` and its look-alikes, and better-sqlite3 and its
+ * look-alikes, already share these methods; they differ in how they are constructed.
+ *
+ * I1. No transaction is open between two calls: every one ends with `commit` or is rolled back.
+ * I2. Values are texts, numbers and null; placeholders are plain `?`, which every binding binds in
+ *     the same way.
+ */
+
+import { escapeText, unescapeText } from "./texts.ts";
+
+/** What a statement takes and gives. */
+export type SqlValue = string | number | null;
+
+/** A prepared statement of a binding. */
+export interface SqliteStatement {
+  run(...values: SqlValue[]): {
+    readonly changes: number | bigint;
+    readonly lastInsertRowid: number | bigint;
+  };
+  get(...values: SqlValue[]): unknown;
+  all(...values: SqlValue[]): unknown[];
+}
+
+/** An open database of a binding. */
+export interface SqliteDatabase {
+  exec(sql: string): unknown;
+  prepare(sql: string): SqliteStatement;
+  close(): unknown;
+}
+
+/** How a binding opens a database. */
+export type SqliteConstructor = new (
+  file: string,
+  options?: { readonly readOnly?: boolean; readonly readonly?: boolean },
+) => SqliteDatabase;
+
+/** A SQLite binding: a module of the shape of `node:sqlite` or of better-sqlite3, or its class. */
+export type SqliteBinding =
+  | SqliteConstructor
+  | { readonly DatabaseSync: SqliteConstructor }
+  | { readonly default: SqliteConstructor };
+
+/** Opens a file through any binding. */
+export function openDatabase(
+  binding: SqliteBinding,
+  file: string,
+  isReadOnly = false,
+): SqliteDatabase {
+  const { Database, isBuiltInShape } = findConstructor(binding);
+  if (!isReadOnly) return new Database(file);
+  // better-sqlite3 throws at the built-in module's spelling, which in turn ignores the other one.
+  return new Database(file, isBuiltInShape ? { readOnly: true } : { readonly: true });
+}
+
+function findConstructor(binding: SqliteBinding): {
+  readonly Database: SqliteConstructor;
+  readonly isBuiltInShape: boolean;
+} {
+  if ("DatabaseSync" in binding) return { Database: binding.DatabaseSync, isBuiltInShape: true };
+  const Database = "default" in binding ? binding.default : binding;
+  return { Database, isBuiltInShape: Database.name === "DatabaseSync" };
+}
+
+/** A statement whose texts may contain any character, whatever the binding makes of U+0000. */
+class EscapingStatement implements SqliteStatement {
+  readonly #statement: SqliteStatement;
+
+  constructor(statement: SqliteStatement) {
+    this.#statement = statement;
+  }
+
+  run(...values: SqlValue[]): ReturnType<SqliteStatement["run"]> {
+    return this.#statement.run(...escapeAll(values));
+  }
+
+  get(...values: SqlValue[]): unknown {
+    return unescapeRow(this.#statement.get(...escapeAll(values)));
+  }
+
+  all(...values: SqlValue[]): unknown[] {
+    const rows = this.#statement.all(...escapeAll(values));
+    for (const row of rows) unescapeRow(row);
+    return rows;
+  }
+}
+
+// Both work in place: the arrays and rows are ours, and nearly nothing in them ever changes.
+function escapeAll(values: SqlValue[]): SqlValue[] {
+  for (let i = 0; i < values.length; i += 1) {
+    const value = values[i];
+    if (typeof value === "string") values[i] = escapeText(value);
+  }
+  return values;
+}
+
+function unescapeRow(row: unknown): unknown {
+  if (row === undefined) return undefined;
+  const columns = row as Record<string, unknown>;
+  for (const column in columns) {
+    const value = columns[column];
+    if (typeof value === "string") columns[column] = unescapeText(value);
+  }
+  return row;
+}
+
+/** Ends a transaction without a trace, whether or not SQLite has already done so. */
+export function rollBack(database: SqliteDatabase): void {
+  try {
+    database.exec("rollback");
+  } catch {
+    // After a full disk or an I/O error SQLite has rolled back itself and there is nothing left.
+  }
+}
+
+/** One connection to the store. */
+export class Connection {
+  readonly #database: SqliteDatabase;
+  readonly #isFullyDurable: boolean;
+  readonly #begin: SqliteStatement;
+  readonly #commit: SqliteStatement;
+
+  constructor(database: SqliteDatabase, isFullyDurable: boolean) {
+    this.#database = database;
+    this.#isFullyDurable = isFullyDurable;
+    this.#begin = database.prepare("begin immediate");
+    this.#commit = database.prepare("commit");
+  }
+
+  prepare(sql: string): SqliteStatement {
+    return new EscapingStatement(this.#database.prepare(sql));
+  }
+
+  /** Runs `work` in a write transaction that is as durable as the store's setting says. */
+  transaction<T>(work: () => T): T {
+    this.#begin.run();
+    try {
+      const result = work();
+      this.#commit.run();
+      return result;
+    } catch (error) {
+      rollBack(this.#database);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs `work` in a write transaction that may be lost with the power, together with everything
+   * after it: claims and leases mean nothing once every process of the machine is gone. Commits
+   * that follow in the log are durable only with it, so order is kept; and no disk is waited for.
+   */
+  fleetingTransaction<T>(work: () => T): T {
+    if (!this.#isFullyDurable) return this.transaction(work);
+    this.#database.exec("pragma synchronous = normal");
+    try {
+      return this.transaction(work);
+    } finally {
+      this.#database.exec("pragma synchronous = full");
+    }
+  }
+
+  /**
+   * Moves the log into the file and closes it.
+   *
+   * Some bindings really close only when the last statement was collected as garbage, and until then
+   * nobody would move the log: whoever copies the file would copy less than there is.
+   */
+  close(): void {
+    try {
+      this.#database.exec("pragma wal_checkpoint(truncate)");
+    } catch {
+      // Nothing is lost: the log stays beside the file, and the next one to open it reads both.
+    }
+    this.#database.close();
+  }
+}

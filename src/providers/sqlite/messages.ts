@@ -1,0 +1,161 @@
+/**
+ * The queue of each instance.
+ *
+ * I1. An instance's messages are read in the order of their ids, which is that of their writing; the
+ *     first message of a continued execution gets a negative id and so comes before all others.
+ * I2. An id is never used twice.
+ * I3. Only unfinished instances have messages.
+ */
+
+import type { AttemptRange, QueuedMessage } from "../../provider/provider.ts";
+import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
+import { IS_FREE } from "./instances.ts";
+
+const INSERT = `
+insert into messages (instance, visible_ms, body)
+values (?, ?, ?)`;
+
+const MOVE_FIRST = `
+update messages
+set id = -id
+where id = ?`;
+
+const REMOVE = `
+delete from messages
+where id = ?
+  and instance = ?`;
+
+const REMOVE_ALL = `
+delete from messages
+where instance = ?`;
+
+const READ_VISIBLE = `
+select id, body
+from messages
+where instance = ?
+  and visible_ms <= ?
+order by id`;
+
+// The order of the joins is fixed (cross), so that work is met oldest first through its index.
+const FIND_CLAIMABLE = `
+select m.instance, m.visible_ms as due_ms
+from messages m
+cross join instances i on i.seq = m.instance
+where m.visible_ms <= ?
+  and i.retry_ms <= ?
+  and i.attempts >= ?
+  and i.attempts < ?
+  and ${IS_FREE}
+order by m.visible_ms, m.id
+limit ?`;
+
+const FIND_HELD = `
+select m.instance, m.visible_ms as due_ms
+from messages m
+cross join instances i on i.seq = m.instance
+where m.visible_ms <= ?
+  and i.owner = ?
+order by m.visible_ms, m.id`;
+
+const DELAY = `
+update messages
+set visible_ms = ?
+where instance = ?`;
+
+const UNBLOCK = `
+update messages
+set visible_ms = ?
+where instance in (
+  select seq
+  from instances
+  where retry_ms > ?
+    and coalesce(start_ms, 0) <= ?
+)`;
+
+const NEXT_DUE = `
+select min(visible_ms) as due_ms
+from messages
+where visible_ms > ?`;
+
+/** An instance that has work, and since when. */
+export interface Candidate {
+  readonly instance: number;
+  readonly due_ms: number;
+}
+
+export class Messages {
+  readonly #insert: SqliteStatement;
+  readonly #moveFirst: SqliteStatement;
+  readonly #remove: SqliteStatement;
+  readonly #removeAll: SqliteStatement;
+  readonly #readVisible: SqliteStatement;
+  readonly #findClaimable: SqliteStatement;
+  readonly #findHeld: SqliteStatement;
+  readonly #delay: SqliteStatement;
+  readonly #unblock: SqliteStatement;
+  readonly #nextDue: SqliteStatement;
+
+  constructor(connection: Connection) {
+    this.#insert = connection.prepare(INSERT);
+    this.#moveFirst = connection.prepare(MOVE_FIRST);
+    this.#remove = connection.prepare(REMOVE);
+    this.#removeAll = connection.prepare(REMOVE_ALL);
+    this.#readVisible = connection.prepare(READ_VISIBLE);
+    this.#findClaimable = connection.prepare(FIND_CLAIMABLE);
+    this.#findHeld = connection.prepare(FIND_HELD);
+    this.#delay = connection.prepare(DELAY);
+    this.#unblock = connection.prepare(UNBLOCK);
+    this.#nextDue = connection.prepare(NEXT_DUE);
+  }
+
+  insert(instance: number, visibleMs: number, body: string): QueuedMessage {
+    const { lastInsertRowid } = this.#insert.run(instance, visibleMs, body);
+    return { id: Number(lastInsertRowid), body };
+  }
+
+  /** Puts a message before all that wait. (I1) */
+  insertFirst(instance: number, visibleMs: number, body: string): QueuedMessage {
+    // Inserted at the end first: that is how an id is drawn which nobody else ever gets. (I2)
+    const { id } = this.insert(instance, visibleMs, body) as { id: number };
+    this.#moveFirst.run(id);
+    return { id: -id, body };
+  }
+
+  remove(instance: number, id: SqlValue): void {
+    this.#remove.run(id, instance);
+  }
+
+  /** @returns How many there were */
+  removeAll(instance: number): number {
+    return Number(this.#removeAll.run(instance).changes);
+  }
+
+  readVisible(instance: number, nowMs: number): QueuedMessage[] {
+    return this.#readVisible.all(instance, nowMs) as QueuedMessage[];
+  }
+
+  /** Free instances with a visible message, oldest message first; one may come several times. */
+  findClaimable(nowMs: number, attempts: AttemptRange, rowsMax: number): Candidate[] {
+    const { from, below } = attempts;
+    return this.#findClaimable.all(nowMs, nowMs, from, below, rowsMax) as Candidate[];
+  }
+
+  /** The same for the instances of one node. */
+  findHeld(node: number, nowMs: number): Candidate[] {
+    return this.#findHeld.all(nowMs, node) as Candidate[];
+  }
+
+  /** Hides an instance's messages, so that nobody meets them while it is parked. */
+  delay(instance: number, visibleMs: number): void {
+    this.#delay.run(visibleMs, instance);
+  }
+
+  /** Shows the messages of all parked instances; goes before {@link Instances.unblock}. */
+  unblock(nowMs: number): void {
+    this.#unblock.run(nowMs, nowMs, nowMs);
+  }
+
+  nextDueMs(afterMs: number): number | undefined {
+    return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
+  }
+}

@@ -1,0 +1,67 @@
+/** What a user may choose about a SQLite store, with units, bounds and defaults. */
+
+import { type Clock, systemClock } from "../../foundation/clock.ts";
+import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
+import type { SqliteBinding } from "./driver.ts";
+
+/**
+ * What survives.
+ *
+ * - `full`: what was acknowledged survives a power loss (WAL, `synchronous=full`).
+ * - `process`: what was acknowledged survives the end of the process, however it ends; a power loss
+ *   may take back the last moments, never a part of one (WAL, `synchronous=normal`).
+ */
+export type SqliteDurability = "full" | "process";
+
+/** Options of {@link SqliteProvider.open} and {@link SqliteProvider.inMemory}. */
+export interface SqliteOptions {
+  /** @default "full" */
+  readonly durability?: SqliteDurability | undefined;
+  /**
+   * How long a call waits while another process holds the store; the event loop stays free.
+   *
+   * @default "30s"
+   */
+  readonly busyTimeout?: DurationInput | undefined;
+  /**
+   * A SQLite binding of your own choice: the module `node:sqlite`, `better-sqlite3` or another one
+   * of either shape.
+   *
+   * @default the built-in `node:sqlite` where it exists, otherwise `@photostructure/sqlite`
+   */
+  readonly binding?: SqliteBinding | undefined;
+  /** @default the machine's clock */
+  readonly clock?: Clock | undefined;
+  /**
+   * How often to look whether another process has changed the file.
+   *
+   * @default 10 milliseconds
+   */
+  readonly changePollInterval?: DurationInput | undefined;
+}
+
+/** The options after validation. */
+export interface StoreSettings {
+  readonly isFullyDurable: boolean;
+  readonly busyTimeoutMs: number;
+  readonly changePollMs: number;
+  readonly binding: SqliteBinding | undefined;
+  readonly clock: Clock;
+}
+
+const BUSY_TIMEOUT_MS = 30_000;
+const CHANGE_POLL_MS = 10;
+
+/** @throws UsageError `invalid_duration` */
+export function parseOptions(options: SqliteOptions): StoreSettings {
+  return {
+    isFullyDurable: options.durability !== "process",
+    busyTimeoutMs: parseDurationMs(options.busyTimeout ?? BUSY_TIMEOUT_MS, "busyTimeout"),
+    changePollMs: Math.max(
+      1,
+      parseDurationMs(options.changePollInterval ?? CHANGE_POLL_MS, "changePollInterval"),
+    ),
+    binding: options.binding,
+    clock: options.clock ?? systemClock,
+  };
+}

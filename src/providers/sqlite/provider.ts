@@ -1,0 +1,314 @@
+/**
+ * The SQLite store: one file (or this process's memory), one connection, any number of processes.
+ *
+ * Boundary: turns the contract's methods into transactions and errors into `ProviderError`s; what
+ * happens inside a transaction is `write.ts` and `claims.ts`.
+ *
+ * I1. Every method runs to its end in one go; only waiting for another process's lock is a wait.
+ *     So calls land in the order in which they were made, unless one of them has to wait.
+ * I2. Statements are prepared once, when the store is opened.
+ * I3. What was acknowledged is durable (`write`); claims and leases need not be, see
+ *     {@link Connection.fleetingTransaction}.
+ */
+
+import { statSync } from "node:fs";
+
+import { createDeferred, type Deferred } from "../../foundation/deferred.ts";
+import { ProviderError } from "../../provider/errors.ts";
+import {
+  type ActivityClaim,
+  type ClaimActivitiesRequest,
+  type ClaimedActivity,
+  type ClaimedInstance,
+  type ClaimInstancesRequest,
+  type ExecutionRow,
+  type HeldInstanceWork,
+  type HistoryRow,
+  type InstanceRow,
+  type ListPage,
+  type ListQuery,
+  type NodeDescription,
+  type NodeId,
+  type NodeRow,
+  PROVIDER_CONTRACT_VERSION,
+  type Provider,
+  type WriteOperation,
+  type WriteOutcome,
+} from "../../provider/provider.ts";
+import { waitWhileBusy } from "./busy.ts";
+import { ChangeWatch } from "./change-watch.ts";
+import {
+  ANY_ATTEMPTS,
+  claimActivities,
+  claimInstances,
+  hasClaimableInstance,
+  readHeldWork,
+} from "./claims.ts";
+import { listExecutions } from "./executions.ts";
+import type { KeyValueMap } from "./key-values.ts";
+import { Listing } from "./listing.ts";
+import { MEMORY, type OpenStore, openStore } from "./open-store.ts";
+import { parseOptions, type SqliteOptions, type StoreSettings } from "./options.ts";
+import { type ProcessIdentity, readProcessIdentity } from "./process-identity.ts";
+import { toProviderError } from "./store-errors.ts";
+import { prepareTables, type Tables } from "./tables.ts";
+import { applyOperations } from "./write.ts";
+
+/** A store in a SQLite file. */
+export class SqliteProvider implements Provider {
+  readonly name: string = "sqlite";
+  readonly contractVersion: number = PROVIDER_CONTRACT_VERSION;
+
+  readonly #store: OpenStore;
+  readonly #settings: StoreSettings;
+  readonly #tables: Tables;
+  readonly #listing: Listing;
+  readonly #watch: ChangeWatch;
+  readonly #self: ProcessIdentity;
+  readonly #inode: number | undefined;
+  #callCount = 0;
+  #idle: Deferred<void> | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(store: OpenStore, settings: StoreSettings) {
+    this.#store = store;
+    this.#settings = settings;
+    this.#tables = prepareTables(store.connection);
+    this.#listing = new Listing(store.connection, this.#tables.instances);
+    this.#watch = new ChangeWatch(store.connection, settings.changePollMs);
+    this.#self = readProcessIdentity();
+    this.#inode = readInode(store.file);
+  }
+
+  /**
+   * Opens a file, and creates it when it does not exist.
+   *
+   * @param file - A path; `:memory:` for a store that lives in this process alone
+   * @throws ProviderError
+   * - `store_not_found`: its folder does not exist
+   * - `store_not_ours`: it is no SQLite database, or one of another program; it was not touched
+   * - `store_too_new`: a newer version of this package wrote it; it was not touched
+   * - `store_read_only`: the file or its folder cannot be written
+   * - `store_busy`: another process kept it locked for longer than `busyTimeout`
+   * - `store_corrupt`: it is damaged
+   * - `sqlite_binding_missing`: there is no SQLite for this Node
+   * @throws UsageError `invalid_duration` for an option
+   */
+  static async open(file: string, options: SqliteOptions = {}): Promise<SqliteProvider> {
+    const settings = parseOptions(options);
+    return new SqliteProvider(await openStore(file, settings), settings);
+  }
+
+  /** Opens a store that lives in this process and ends with it; any number of runtimes may share it. */
+  static inMemory(options: SqliteOptions = {}): Promise<SqliteProvider> {
+    return SqliteProvider.open(MEMORY, options);
+  }
+
+  nowMs(): number {
+    return this.#settings.clock.nowMs();
+  }
+
+  write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    return this.#call("write to", () =>
+      this.#store.connection.transaction(() =>
+        applyOperations(this.#tables, this.nowMs(), operations),
+      ),
+    );
+  }
+
+  claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
+    return this.#call("claim instances of", () => {
+      const nowMs = this.nowMs();
+      // Most calls find nothing, and then the write lock is not theirs to take.
+      if (!hasClaimableInstance(this.#tables, nowMs, request.attempts)) return [];
+      return this.#store.connection.fleetingTransaction(() =>
+        claimInstances(this.#tables, nowMs, request),
+      );
+    });
+  }
+
+  claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
+    return this.#call("claim activities of", () => {
+      const nowMs = this.nowMs();
+      const { attempts = ANY_ATTEMPTS } = request;
+      if (!this.#tables.activities.hasWaiting(nowMs, attempts)) return [];
+      return this.#store.connection.fleetingTransaction(() =>
+        claimActivities(this.#tables, nowMs, request),
+      );
+    });
+  }
+
+  hasClaimableWork(): Promise<boolean> {
+    return this.#read(() => {
+      const nowMs = this.nowMs();
+      return (
+        hasClaimableInstance(this.#tables, nowMs) ||
+        this.#tables.activities.hasWaiting(nowMs, ANY_ATTEMPTS)
+      );
+    });
+  }
+
+  readHeldWork(node: NodeId, limit: number): Promise<readonly HeldInstanceWork[]> {
+    return this.#read(() => readHeldWork(this.#tables, this.nowMs(), node as number, limit));
+  }
+
+  nextDueMs(afterMs: number): Promise<number | undefined> {
+    return this.#read(() => {
+      const { messages, timers, activities, instances } = this.#tables;
+      const due = [
+        messages.nextDueMs(afterMs),
+        timers.nextDueMs(afterMs),
+        activities.nextDueMs(afterMs),
+        instances.nextRetryMs(afterMs),
+      ].filter((ms) => ms !== undefined);
+      return due.length === 0 ? undefined : Math.min(...due);
+    });
+  }
+
+  findLostActivities(claims: readonly ActivityClaim[]): Promise<readonly ActivityClaim[]> {
+    return this.#read(() => {
+      const { nodes, activities } = this.#tables;
+      return claims.filter((claim) => !nodes.has(claim.node) || !activities.isClaimed(claim));
+    });
+  }
+
+  unblockInstances(): Promise<void> {
+    return this.#call("write to", () => {
+      const nowMs = this.nowMs();
+      this.#store.connection.fleetingTransaction(() => {
+        this.#tables.messages.unblock(nowMs);
+        this.#tables.instances.unblock(nowMs);
+      });
+    });
+  }
+
+  registerNode(description: NodeDescription): Promise<NodeId> {
+    return this.#call("write to", () =>
+      this.#store.connection.fleetingTransaction(() =>
+        this.#tables.nodes.insert(description, this.#self),
+      ),
+    );
+  }
+
+  renewNode(node: NodeId): Promise<boolean> {
+    return this.#call("write to", () => {
+      this.#assertFileInPlace();
+      return this.#store.connection.fleetingTransaction(() => this.#tables.nodes.renew(node));
+    });
+  }
+
+  listNodes(): Promise<readonly NodeRow[]> {
+    return this.#read(() => this.#tables.nodes.readAll(this.#self));
+  }
+
+  removeNode(node: NodeId, ifRenewals?: number): Promise<boolean> {
+    return this.#call("write to", () =>
+      this.#store.connection.fleetingTransaction(() => {
+        const isRemoved = this.#tables.nodes.remove(node, ifRenewals);
+        if (isRemoved) this.#tables.activities.releaseNode(node);
+        return isRemoved;
+      }),
+    );
+  }
+
+  readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]> {
+    return this.#read(() => instanceIds.flatMap((id) => this.#tables.instances.readById(id) ?? []));
+  }
+
+  readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined> {
+    return this.#read(() => {
+      const row = this.#tables.instances.readById(instanceId);
+      if (row === undefined || executionId < 1 || executionId > row.executionId) return undefined;
+      return this.#tables.history.read(row.key as number, executionId);
+    });
+  }
+
+  listExecutions(instanceId: string): Promise<readonly ExecutionRow[]> {
+    return this.#read(() => listExecutions(this.#tables, instanceId));
+  }
+
+  listInstances(query: ListQuery): Promise<ListPage> {
+    return this.#read(() => this.#listing.read(query));
+  }
+
+  listChildren(instanceId: string): Promise<readonly InstanceRow[]> {
+    return this.#read(() => this.#tables.instances.readChildren(instanceId));
+  }
+
+  readKeyValues(instanceId: string): Promise<KeyValueMap | undefined> {
+    return this.#read(() => {
+      const receiver = this.#tables.instances.readReceiver(instanceId);
+      return receiver && this.#tables.keyValues.readMerged(receiver.seq);
+    });
+  }
+
+  watch(listener: () => void): () => void {
+    // Nobody else can reach the memory of this process.
+    const isShared = this.#store.file !== undefined && this.#closing === undefined;
+    return isShared ? this.#watch.add(listener) : () => undefined;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #read<T>(work: () => T): Promise<T> {
+    return this.#call("read", work);
+  }
+
+  async #call<T>(doing: string, work: () => T): Promise<T> {
+    this.#assertOpen();
+    this.#callCount += 1;
+    try {
+      return await waitWhileBusy(this.#settings.busyTimeoutMs, work);
+    } catch (error) {
+      throw toProviderError(error, doing, this.#store.subject);
+    } finally {
+      this.#callCount -= 1;
+      if (this.#callCount === 0) this.#idle?.resolve();
+    }
+  }
+
+  async #close(): Promise<void> {
+    this.#watch.close();
+    if (this.#callCount > 0) {
+      this.#idle = createDeferred();
+      await this.#idle.promise;
+    }
+    try {
+      this.#store.connection.close();
+    } catch (error) {
+      throw toProviderError(error, "close", this.#store.subject);
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === undefined) return;
+    throw new ProviderError(
+      "closed",
+      `Cannot use ${this.#store.subject}: it is closed; open it again`,
+      { retryable: false },
+    );
+  }
+
+  /** SQLite goes on writing to a file that was deleted or replaced, where nobody will find it. */
+  #assertFileInPlace(): void {
+    const { file, subject } = this.#store;
+    if (readInode(file) === this.#inode) return;
+    throw new ProviderError(
+      "store_not_found",
+      `Cannot use ${subject}: its file was removed or replaced while it was open; ` +
+        "put it back and start the process again",
+      { retryable: false },
+    );
+  }
+}
+
+function readInode(file: string | undefined): number | undefined {
+  return file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.ino;
+}

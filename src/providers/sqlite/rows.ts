@@ -1,0 +1,140 @@
+/** Rows to types, in one place. Tables are strict, so columns have the types that they declare. */
+
+import type { ParentLink } from "../../history/event.ts";
+import type { Failure } from "../../history/failure.ts";
+import { ProviderError } from "../../provider/errors.ts";
+import type {
+  BlockedReason,
+  HistoryRow,
+  InstanceRow,
+  InstanceStatus,
+  TimerKey,
+} from "../../provider/provider.ts";
+
+/** Columns of an instance, for a table that is called `i`. */
+export const INSTANCE_COLUMNS = `
+  i.seq, i.id, i.name, i.version, i.run_id, i.status, i.execution, i.created_ms,
+  i.parent_id, i.parent_execution, i.parent_event,
+  i.custom_status, i.custom_status_version, i.blocked, i.failure, i.output,
+  (select h.at_ms
+   from history h
+   where h.instance = i.seq
+   order by h.execution desc, h.first_event_id desc
+   limit 1) as turn_ms`;
+
+/** What {@link INSTANCE_COLUMNS} selects. */
+export interface InstanceRecord {
+  readonly seq: number;
+  readonly id: string;
+  readonly name: string;
+  readonly version: string;
+  readonly run_id: string;
+  readonly status: InstanceStatus;
+  readonly execution: number;
+  readonly created_ms: number;
+  readonly parent_id: string | null;
+  readonly parent_execution: number | null;
+  readonly parent_event: number | null;
+  readonly custom_status: string | null;
+  readonly custom_status_version: number;
+  readonly blocked: string | null;
+  readonly failure: string | null;
+  readonly output: string | null;
+  readonly turn_ms: number | null;
+}
+
+export function toInstanceRow(record: InstanceRecord): InstanceRow {
+  const parent = toParentLink(record);
+  return {
+    key: record.seq,
+    instanceId: record.id,
+    name: record.name,
+    version: record.version,
+    runId: record.run_id,
+    status: record.status,
+    executionId: record.execution,
+    output: record.output ?? undefined,
+    customStatus: record.custom_status ?? undefined,
+    customStatusVersion: record.custom_status_version,
+    createdMs: record.created_ms,
+    updatedMs: record.turn_ms ?? record.created_ms,
+    ...(parent !== undefined && { parent }),
+    ...(record.failure !== null && { failure: parseFailure(record.failure, record.id) }),
+    ...(record.blocked !== null && { blocked: parseBlocked(record.blocked, record.created_ms) }),
+  };
+}
+
+/** The columns that name a parent. */
+export interface ParentRecord {
+  readonly parent_id: string | null;
+  readonly parent_execution: number | null;
+  readonly parent_event: number | null;
+}
+
+export function toParentLink(record: ParentRecord): ParentLink | undefined {
+  if (record.parent_id === null) return undefined;
+  return {
+    instanceId: record.parent_id,
+    executionId: record.parent_execution ?? 0,
+    eventId: record.parent_event ?? 0,
+  };
+}
+
+function parseFailure(text: string, instanceId: string): Failure {
+  try {
+    return JSON.parse(text) as Failure;
+  } catch (error) {
+    throw new ProviderError(
+      "store_corrupt",
+      `Cannot read instance "${instanceId}": its failure is not JSON; restore the store from a backup`,
+      { retryable: false, cause: error },
+    );
+  }
+}
+
+/** Never throws: a note that cannot be read must not keep an instance, or others, from going on. */
+function parseBlocked(text: string, sinceMs: number): BlockedReason {
+  try {
+    return JSON.parse(text) as BlockedReason;
+  } catch {
+    return { code: "store_corrupt", message: `Cannot read the reason: ${text}`, sinceMs };
+  }
+}
+
+/** A row of `history`. */
+export interface HistoryRecord {
+  readonly execution: number;
+  readonly first_event_id: number;
+  readonly last_event_id: number;
+  readonly event_count: number;
+  readonly at_ms: number;
+  readonly format: number;
+  readonly data: string;
+}
+
+export function toHistoryRow(record: HistoryRecord): HistoryRow {
+  return {
+    executionId: record.execution,
+    firstEventId: record.first_event_id,
+    lastEventId: record.last_event_id,
+    eventCount: record.event_count,
+    timestampMs: record.at_ms,
+    format: record.format,
+    data: record.data,
+  };
+}
+
+/** A row of `timers`. */
+export interface TimerRecord {
+  readonly execution: number;
+  readonly event_id: number;
+  readonly fire_ms: number;
+}
+
+export function toTimerKey(record: TimerRecord): TimerKey {
+  return {
+    executionId: record.execution,
+    eventId: record.event_id,
+    fireAtMs: record.fire_ms,
+  };
+}

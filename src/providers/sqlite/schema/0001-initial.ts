@@ -1,0 +1,131 @@
+/**
+ * The first schema.
+ *
+ * Times are milliseconds since the Unix epoch. `instance` refers to `instances.seq`, which is never
+ * reused; so do message ids and node ids, because others may still remember them. There are no
+ * foreign keys: each deletion is written out, and a check per inserted row would be paid for ever.
+ */
+
+import type { Migration } from "../migrate.ts";
+
+export const initial: Migration = {
+  number: 1,
+  name: "initial",
+  kind: "breaking",
+  sql: `
+create table nodes (
+  id integer primary key autoincrement,
+  label text not null,
+  lease_ms integer not null,
+  renewals integer not null,
+  host text not null,
+  pid integer not null,
+  process_start text not null
+) strict;
+
+create table instances (
+  seq integer primary key autoincrement,
+  id text not null unique,
+  name text not null,
+  version text not null,
+  run_id text not null,
+  status text not null,
+  execution integer not null,
+  owner integer,
+  epoch integer not null,
+  attempts integer not null,
+  retry_ms integer not null,
+  start_ms integer,
+  created_ms integer not null,
+  parent_id text,
+  parent_execution integer,
+  parent_event integer,
+  custom_status_version integer not null,
+  custom_status text,
+  blocked text,
+  failure text,
+  output text
+) strict;
+
+create index instances_by_name on instances (name, status);
+create index instances_by_parent on instances (parent_id) where parent_id is not null;
+create index instances_by_retry on instances (retry_ms) where retry_ms > 0;
+
+create table executions (
+  instance integer not null,
+  execution integer not null,
+  name text not null,
+  version text not null,
+  output text,
+  started_ms integer not null,
+  completed_ms integer not null,
+  event_count integer not null,
+  primary key (instance, execution)
+) strict, without rowid;
+
+create table history (
+  instance integer not null,
+  execution integer not null,
+  first_event_id integer not null,
+  last_event_id integer not null,
+  event_count integer not null,
+  at_ms integer not null,
+  format integer not null,
+  data text not null,
+  primary key (instance, execution, first_event_id)
+) strict, without rowid;
+
+create table messages (
+  id integer primary key autoincrement,
+  instance integer not null,
+  visible_ms integer not null,
+  body text not null
+) strict;
+
+create index messages_by_instance on messages (instance);
+create index messages_by_visibility on messages (visible_ms);
+
+create table timers (
+  instance integer not null,
+  execution integer not null,
+  event_id integer not null,
+  fire_ms integer not null,
+  primary key (instance, execution, event_id)
+) strict, without rowid;
+
+create index timers_by_time on timers (fire_ms);
+
+create table activities (
+  instance integer not null,
+  execution integer not null,
+  activity_id integer not null,
+  name text not null,
+  body text not null,
+  tag text,
+  session text,
+  visible_ms integer not null,
+  owner integer,
+  attempt integer not null,
+  heartbeat text,
+  primary key (instance, execution, activity_id)
+) strict, without rowid;
+
+create index activities_waiting on activities (visible_ms) where owner is null;
+
+create table key_values (
+  instance integer not null,
+  key text not null,
+  value text not null,
+  updated_ms integer not null,
+  primary key (instance, key)
+) strict, without rowid;
+
+create table key_value_changes (
+  instance integer not null,
+  key text not null,
+  value text,
+  updated_ms integer not null,
+  primary key (instance, key)
+) strict, without rowid;
+`,
+};

@@ -1,0 +1,20 @@
+/**
+ * Texts as the file holds them.
+ *
+ * Bindings hand texts to SQLite and back as C strings, and some of them end a text at its first
+ * U+0000: two ids would silently become one. So U+0000 is written as U+0001 and "0", and U+0001
+ * itself as U+0001 and "1". Prefixes stay prefixes, and nearly every text stays as it is.
+ */
+
+const NUL = "\u0000";
+const ESCAPE = "\u0001";
+
+export function escapeText(text: string): string {
+  if (!text.includes(NUL) && !text.includes(ESCAPE)) return text;
+  return text.replaceAll(ESCAPE, `${ESCAPE}1`).replaceAll(NUL, `${ESCAPE}0`);
+}
+
+export function unescapeText(text: string): string {
+  if (!text.includes(ESCAPE)) return text;
+  return text.replaceAll(`${ESCAPE}0`, NUL).replaceAll(`${ESCAPE}1`, ESCAPE);
+}

@@ -1,0 +1,104 @@
+/** The timers of all unfinished instances. */
+
+import type { AttemptRange, TimerKey } from "../../provider/provider.ts";
+import type { Connection, SqliteStatement } from "./driver.ts";
+import { IS_FREE } from "./instances.ts";
+import type { Candidate } from "./messages.ts";
+import { type TimerRecord, toTimerKey } from "./rows.ts";
+
+const INSERT = `
+insert into timers (instance, execution, event_id, fire_ms)
+values (?, ?, ?, ?)`;
+
+const REMOVE = `
+delete from timers
+where instance = ?
+  and execution = ?
+  and event_id = ?`;
+
+const REMOVE_ALL = `
+delete from timers
+where instance = ?`;
+
+const READ_DUE = `
+select execution, event_id, fire_ms
+from timers
+where instance = ?
+  and fire_ms <= ?
+order by fire_ms, execution, event_id`;
+
+const FIND_CLAIMABLE = `
+select t.instance, t.fire_ms as due_ms
+from timers t indexed by timers_by_time
+cross join instances i on i.seq = t.instance
+where t.fire_ms <= ?
+  and i.retry_ms <= ?
+  and i.attempts >= ?
+  and i.attempts < ?
+  and ${IS_FREE}
+order by t.fire_ms
+limit ?`;
+
+const FIND_HELD = `
+select t.instance, t.fire_ms as due_ms
+from timers t indexed by timers_by_time
+cross join instances i on i.seq = t.instance
+where t.fire_ms <= ?
+  and i.owner = ?
+order by t.fire_ms`;
+
+const NEXT_DUE = `
+select min(fire_ms) as due_ms
+from timers
+where fire_ms > ?`;
+
+export class Timers {
+  readonly #insert: SqliteStatement;
+  readonly #remove: SqliteStatement;
+  readonly #removeAll: SqliteStatement;
+  readonly #readDue: SqliteStatement;
+  readonly #findClaimable: SqliteStatement;
+  readonly #findHeld: SqliteStatement;
+  readonly #nextDue: SqliteStatement;
+
+  constructor(connection: Connection) {
+    this.#insert = connection.prepare(INSERT);
+    this.#remove = connection.prepare(REMOVE);
+    this.#removeAll = connection.prepare(REMOVE_ALL);
+    this.#readDue = connection.prepare(READ_DUE);
+    this.#findClaimable = connection.prepare(FIND_CLAIMABLE);
+    this.#findHeld = connection.prepare(FIND_HELD);
+    this.#nextDue = connection.prepare(NEXT_DUE);
+  }
+
+  insert(instance: number, timer: TimerKey): void {
+    this.#insert.run(instance, timer.executionId, timer.eventId, timer.fireAtMs);
+  }
+
+  remove(instance: number, timer: TimerKey): void {
+    this.#remove.run(instance, timer.executionId, timer.eventId);
+  }
+
+  removeAll(instance: number): void {
+    this.#removeAll.run(instance);
+  }
+
+  readDue(instance: number, nowMs: number): TimerKey[] {
+    return this.#readDue.all(instance, nowMs).map((record) => toTimerKey(record as TimerRecord));
+  }
+
+  /** Free instances with a due timer, oldest first; one may come several times. */
+  findClaimable(nowMs: number, attempts: AttemptRange, rowsMax: number): Candidate[] {
+    const { from, below } = attempts;
+    return this.#findClaimable.all(nowMs, nowMs, from, below, rowsMax) as Candidate[];
+  }
+
+  /** The same for the instances of one node. */
+  findHeld(node: number, nowMs: number): Candidate[] {
+    return this.#findHeld.all(nowMs, node) as Candidate[];
+  }
+
+  nextDueMs(afterMs: number): number | undefined {
+    return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
+  }
+}

@@ -1,0 +1,303 @@
+/**
+ * The end of a turn: numbers what the code did, writes breadcrumbs, decides the outcome, and lists
+ * the effects that have to land with the events.
+ *
+ * The order of events is fixed: arrivals, actions, breadcrumbs (activities, children, waits, queue
+ * waits, timers), then the terminal event. Precedence of outcomes: canceled, then a failure that user
+ * code must not see, then continue-as-new, then what the function returned or threw.
+ * (Semantics sections 3, 5 steps 8 to 10, 8, 11, 12; weaknesses R2, R8, R9, R19.)
+ */
+
+import { invariant } from "../foundation/invariant.ts";
+import type { EncodedValue, RecordedEvent } from "../history/event.ts";
+import { canceledFailure, toFailure, type Failure } from "../history/failure.ts";
+import type { CarriedMessage } from "../history/message.ts";
+import { childInstanceId, type Action, type ActionDraft, type ActionEvent } from "./action.ts";
+import type { Execution, TraceLine } from "./execution.ts";
+import type { KeyValueDelta } from "./kv-view.ts";
+import type { Operation, OperationKind } from "./operation.ts";
+
+export type TurnOutcome =
+  | { readonly kind: "running" }
+  | { readonly kind: "completed"; readonly output: EncodedValue }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "canceled"; readonly failure: Failure }
+  | {
+      readonly kind: "continuedAsNew";
+      readonly input: EncodedValue;
+      readonly version: string | undefined;
+      readonly carried: readonly CarriedMessage[];
+      readonly customStatus: EncodedValue;
+    };
+
+export interface ScheduledTimer {
+  readonly eventId: number;
+  readonly fireAtMs: number;
+}
+
+export interface ScheduledStart {
+  readonly eventId: number;
+  readonly name: string;
+  readonly instanceId: string;
+  readonly input: EncodedValue;
+  readonly version: string | undefined;
+}
+
+/** What a turn decided. */
+export interface TurnConclusion {
+  readonly outcome: TurnOutcome;
+  /** New events in order; empty when nothing has to be recorded. */
+  readonly events: readonly RecordedEvent[];
+  readonly activities: readonly {
+    readonly eventId: number;
+    readonly name: string;
+    readonly input: EncodedValue;
+  }[];
+  readonly cancelledActivities: readonly number[];
+  readonly timers: readonly ScheduledTimer[];
+  readonly cancelledTimers: readonly ScheduledTimer[];
+  readonly children: readonly ScheduledStart[];
+  readonly cancelledChildren: readonly { readonly instanceId: string; readonly reason: string }[];
+  readonly detached: readonly ScheduledStart[];
+  readonly customStatus: { readonly value: EncodedValue } | undefined;
+  /** What this turn changed in the key-value store. */
+  readonly keyValues: KeyValueDelta | undefined;
+  readonly traces: readonly TraceLine[];
+}
+
+export interface ConclusionInput {
+  readonly messageEvents: readonly RecordedEvent[];
+  readonly nextEventId: number;
+  readonly cancelReason: string | undefined;
+  readonly systemFailure: Failure | undefined;
+  /** History has its terminal event already. */
+  readonly isOver: boolean;
+}
+
+const BREADCRUMB_OF: Readonly<Record<OperationKind, RecordedEvent["kind"]>> = {
+  activity: "ActivityCancelRequested",
+  subOrchestration: "SubOrchestrationCancelRequested",
+  event: "ExternalSubscribedCancelled",
+  queue: "QueueSubscribedCancelled",
+  timer: "TimerCancelled",
+};
+const BREADCRUMB_ORDER = Object.keys(BREADCRUMB_OF) as OperationKind[];
+
+/** Why the children of an instance that ended are canceled. */
+const CHILD_CANCEL_REASON: Readonly<Record<Exclude<TurnOutcome["kind"], "running">, string>> = {
+  completed: "parent completed",
+  failed: "parent failed",
+  canceled: "parent canceled",
+  continuedAsNew: "parent continued as new",
+};
+const CHILD_DROP_REASON = "parent dropped sub-orchestration future";
+
+const TERMINAL = "orchestration_terminal";
+
+export function concludeTurn(execution: Execution, input: ConclusionInput): TurnConclusion {
+  return new Conclusion(execution, input).run();
+}
+
+class Conclusion {
+  readonly #execution: Execution;
+  readonly #input: ConclusionInput;
+  readonly #events: RecordedEvent[];
+  readonly #outcome: TurnOutcome;
+  #nextEventId: number;
+  /** Scheduled in this very turn: nothing outside knows of them yet. */
+  readonly #fresh = new Set<Operation>();
+  readonly #bound: { readonly action: Action; readonly event: ActionEvent }[] = [];
+
+  constructor(execution: Execution, input: ConclusionInput) {
+    this.#execution = execution;
+    this.#input = input;
+    this.#events = [...input.messageEvents];
+    this.#nextEventId = input.nextEventId;
+    this.#outcome = input.isOver ? { kind: "running" } : decideOutcome(execution, input);
+  }
+
+  run(): TurnConclusion {
+    const execution = this.#execution;
+    if (!this.#input.isOver) this.#bindActions();
+    // A finished history takes nothing more, whatever the code would do today.
+    const dropped = this.#input.isOver ? [] : this.#writeDropBreadcrumbs();
+    const outstanding = this.#outcome.kind === "running" ? [] : this.#writeTerminalEvents();
+    const isLive = this.#outcome.kind === "running";
+    const cancelled = [...dropped, ...outstanding].filter(
+      (operation) => !this.#fresh.has(operation),
+    );
+    const started = this.#bound.filter(({ action }) => isLive && action.operation?.isOpen === true);
+    const statuses = this.#bound.filter(({ event }) => event.kind === "CustomStatusUpdated");
+    const { traces } = execution;
+    execution.traces = [];
+    return {
+      outcome: this.#outcome,
+      events: this.#events,
+      activities: started.flatMap(({ event }) =>
+        event.kind === "ActivityScheduled"
+          ? [{ eventId: event.eventId, name: event.name, input: event.input }]
+          : [],
+      ),
+      cancelledActivities: cancelled.filter(({ kind }) => kind === "activity").map(idOf),
+      timers: started.flatMap(({ event }) =>
+        event.kind === "TimerCreated" ? [{ eventId: event.eventId, fireAtMs: event.fireAtMs }] : [],
+      ),
+      cancelledTimers: cancelled
+        .filter(({ kind }) => kind === "timer")
+        .map((operation) => ({ eventId: idOf(operation), fireAtMs: operation.fireAtMs })),
+      children: started.flatMap(({ event }) =>
+        event.kind === "SubOrchestrationScheduled" ? [toStart(event)] : [],
+      ),
+      cancelledChildren: [
+        ...this.#childCancels(dropped, CHILD_DROP_REASON),
+        ...this.#childCancels(
+          outstanding,
+          this.#outcome.kind === "running" ? "" : CHILD_CANCEL_REASON[this.#outcome.kind],
+        ),
+      ],
+      // Detached starts are honoured in every outcome (weakness R8).
+      detached: this.#bound.flatMap(({ event }) =>
+        event.kind === "OrchestrationChained" ? [toStart(event)] : [],
+      ),
+      customStatus: statuses.length === 0 ? undefined : { value: execution.customStatus },
+      keyValues: toKeyValueDelta(this.#bound.map(({ event }) => event)),
+      traces,
+    };
+  }
+
+  /** Gives the actions that replay did not match their ids. */
+  #bindActions(): void {
+    const execution = this.#execution;
+    for (const action of execution.actions.drain()) {
+      const event = this.#record(this.#complete(action.draft)) as ActionEvent;
+      execution.bind(action, event);
+      execution.historyLength += 1;
+      if (action.operation !== undefined) this.#fresh.add(action.operation);
+      this.#bound.push({ action, event });
+    }
+  }
+
+  /** A generated child id contains the event id. */
+  #complete(draft: ActionDraft): ActionDraft {
+    if (draft.kind !== "SubOrchestrationScheduled" || draft.isExplicitId) return draft;
+    const { instanceId, executionId } = this.#execution;
+    return { ...draft, instanceId: childInstanceId(instanceId, executionId, this.#nextEventId) };
+  }
+
+  #record(draft: object): RecordedEvent {
+    const event = {
+      ...draft,
+      eventId: this.#nextEventId,
+      timestampMs: this.#execution.nowMs,
+    } as RecordedEvent;
+    this.#nextEventId += 1;
+    this.#events.push(event);
+    this.#execution.lastEventId = event.eventId;
+    return event;
+  }
+
+  #writeDropBreadcrumbs(): Operation[] {
+    const dropped = sortForBreadcrumbs([...this.#execution.cancelled]);
+    for (const operation of dropped)
+      this.#writeBreadcrumb(operation, operation.cancelReason ?? TERMINAL);
+    return dropped;
+  }
+
+  /** Breadcrumbs for what is still open, then the terminal event. */
+  #writeTerminalEvents(): Operation[] {
+    const outcome = this.#outcome;
+    invariant(outcome.kind !== "running", "only an ended execution has terminal events");
+    const open = [...this.#execution.operations.values()].filter((operation) => operation.isOpen);
+    const outstanding = sortForBreadcrumbs(open);
+    for (const operation of outstanding) {
+      const reason = terminalReason(operation.kind, outcome.kind);
+      if (reason !== undefined) this.#writeBreadcrumb(operation, reason);
+    }
+    if (outcome.kind === "completed") {
+      this.#record({ kind: "OrchestrationCompleted", output: outcome.output });
+    } else if (outcome.kind === "continuedAsNew") {
+      this.#record({
+        kind: "OrchestrationContinuedAsNew",
+        input: outcome.input,
+        version: outcome.version,
+      });
+    } else {
+      this.#record({ kind: "OrchestrationFailed", failure: outcome.failure });
+    }
+    return outstanding;
+  }
+
+  #writeBreadcrumb(operation: Operation, reason: string): void {
+    this.#record({ kind: BREADCRUMB_OF[operation.kind], sourceEventId: idOf(operation), reason });
+    this.#execution.historyLength += 1;
+    this.#execution.forget(operation);
+  }
+
+  #childCancels(
+    operations: readonly Operation[],
+    reason: string,
+  ): { readonly instanceId: string; readonly reason: string }[] {
+    return operations
+      .filter((operation) => operation.kind === "subOrchestration" && !this.#fresh.has(operation))
+      .map((operation) => ({ instanceId: operation.childId ?? "", reason }));
+  }
+}
+
+function decideOutcome(execution: Execution, input: ConclusionInput): TurnOutcome {
+  const { end } = execution;
+  if (input.cancelReason !== undefined)
+    return { kind: "canceled", failure: canceledFailure(input.cancelReason) };
+  if (input.systemFailure !== undefined) return { kind: "failed", failure: input.systemFailure };
+  if (end === undefined) return { kind: "running" };
+  if (end.kind === "returned") return { kind: "completed", output: end.output };
+  if (end.kind === "threw")
+    return { kind: "failed", failure: toFailure(end.error, "orchestration_failed") };
+  const carried = execution.mailbox.unread();
+  return { ...end, carried, customStatus: execution.customStatus };
+}
+
+/** The last change of each key, as far as it came after the last time that everything was cleared. */
+function toKeyValueDelta(events: readonly ActionEvent[]): KeyValueDelta | undefined {
+  const changes = new Map<string, KeyValueDelta["changes"][number]>();
+  let isCleared = false;
+  for (const event of events) {
+    if (event.kind === "KeyValuesCleared") {
+      isCleared = true;
+      changes.clear();
+    } else if (event.kind === "KeyValueSet" || event.kind === "KeyValueCleared") {
+      const { key, timestampMs: updatedMs } = event;
+      const value = event.kind === "KeyValueSet" ? { value: event.value } : {};
+      changes.set(key, { key, ...value, updatedMs });
+    }
+  }
+  return isCleared || changes.size > 0 ? { isCleared, changes: [...changes.values()] } : undefined;
+}
+
+/** Undefined where no breadcrumb is written: timers vanish, and so do the children of a canceled parent. */
+function terminalReason(
+  kind: OperationKind,
+  outcome: Exclude<TurnOutcome["kind"], "running">,
+): string | undefined {
+  if (kind === "timer") return undefined;
+  if (kind === "subOrchestration") return outcome === "canceled" ? undefined : TERMINAL;
+  if (kind !== "activity") return TERMINAL;
+  if (outcome === "continuedAsNew") return `${TERMINAL}_continued_as_new`;
+  return `${TERMINAL}_${outcome === "completed" ? "completed" : "failed"}`;
+}
+
+function sortForBreadcrumbs(operations: Operation[]): Operation[] {
+  return operations.sort(
+    (a, b) =>
+      BREADCRUMB_ORDER.indexOf(a.kind) - BREADCRUMB_ORDER.indexOf(b.kind) || idOf(a) - idOf(b),
+  );
+}
+
+function idOf(operation: Operation): number {
+  invariant(operation.id !== undefined, "an operation has an event id once its turn is numbered");
+  return operation.id;
+}
+
+function toStart(event: Extract<ActionEvent, { instanceId: string }>): ScheduledStart {
+  const { eventId, name, instanceId, input, version } = event;
+  return { eventId, name, instanceId, input, version };
+}

@@ -1,0 +1,349 @@
+/** `ctx`: turns calls of user code into operations and actions of an execution. */
+
+import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { UsageError } from "../foundation/errors.ts";
+import { assertInstanceId, assertName, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
+import { validateSync } from "../foundation/standard-schema.ts";
+import type { EncodedValue } from "../history/event.ts";
+import type {
+  KeyValueStore,
+  OrchestrationContext,
+  SubOrchestrationOptions,
+  TraceFields,
+  VersionOption,
+} from "../orchestration/context.ts";
+import type {
+  ActivityDefinition,
+  EventDefinition,
+  OrchestrationDefinition,
+  QueueDefinition,
+} from "../orchestration/define.ts";
+import type { Branch, DurableFuture } from "../orchestration/durable-future.ts";
+import { LiveKeyValueStore } from "./live-kv.ts";
+import { AllFuture, JoinFuture, SelectFuture } from "./combinators.ts";
+import type { Execution } from "./execution.ts";
+import { SleepingFuture } from "./future.ts";
+import { Operation } from "./operation.ts";
+import { Scope } from "./scope.ts";
+
+/** Events from which on a new execution is suggested. */
+const SUGGESTED_HISTORY_LENGTH = 10_000;
+/** The furthest date that JavaScript can name, in milliseconds since the Unix epoch. */
+const DATE_MS_MAX = 8_640_000_000_000_000;
+
+type Named = { readonly name: string } | string;
+
+// The interface of users is overloaded and precise; here one implementation serves all overloads.
+type Implementation = {
+  [K in keyof OrchestrationContext]: OrchestrationContext[K] extends (
+    ...args: infer _Args
+  ) => unknown
+    ? unknown
+    : OrchestrationContext[K];
+};
+
+export class LiveContext implements Implementation {
+  readonly #execution: Execution;
+  readonly #scope: Scope;
+  #kv: KeyValueStore | undefined;
+
+  constructor(execution: Execution, scope: Scope) {
+    this.#execution = execution;
+    this.#scope = scope;
+  }
+
+  /** A context for user code. */
+  static create(execution: Execution, scope: Scope): OrchestrationContext {
+    return new LiveContext(execution, scope) as unknown as OrchestrationContext;
+  }
+
+  get instanceId(): string {
+    return this.#execution.instanceId;
+  }
+  get executionId(): number {
+    return this.#execution.executionId;
+  }
+  get orchestrationName(): string {
+    return this.#execution.name;
+  }
+  get orchestrationVersion(): string {
+    return this.#execution.version;
+  }
+  get parentInstanceId(): string | undefined {
+    return this.#execution.parent?.instanceId;
+  }
+  get isReplaying(): boolean {
+    return this.#execution.isReplaying;
+  }
+  get historyLength(): number {
+    return this.#execution.historyLength;
+  }
+  get continueAsNewSuggested(): boolean {
+    return this.#execution.historyLength >= SUGGESTED_HISTORY_LENGTH;
+  }
+
+  scheduleActivity(activity: ActivityDefinition | string, input?: unknown): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("activity");
+    const name = this.#enter(activity, "activity");
+    const subject = `the input of activity "${name}"`;
+    const schema = typeof activity === "string" ? undefined : activity.input;
+    validateSync(schema, input, subject);
+    const encoded = this.#execution.encode(input, subject);
+    const operation = this.#open("activity", name, (value) => this.#execution.decode(value));
+    this.#execution.emit({ kind: "ActivityScheduled", name, input: encoded }, operation);
+    return operation;
+  }
+
+  scheduleTimer(delay: DurationInput | { readonly until: Date }): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("timer");
+    this.#execution.assertUsable(this.#scope);
+    const nowMs = this.#execution.nowMs;
+    const fireAtMs =
+      typeof delay === "object"
+        ? untilMs(delay)
+        : nowMs + parseDurationMs(delay, "the delay of a timer");
+    const operation = this.#open("timer", "", () => undefined);
+    this.#execution.emit(
+      { kind: "TimerCreated", fireAtMs: Math.min(fireAtMs, DATE_MS_MAX) },
+      operation,
+    );
+    return operation;
+  }
+
+  scheduleWait(event: EventDefinition | string): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("event");
+    const name = this.#enter(event, "event");
+    const schema = typeof event === "string" ? undefined : event.schema;
+    const operation = this.#open("event", name, (value) =>
+      validateSync(schema, this.#execution.decode(value), `the data of event "${name}"`),
+    );
+    this.#execution.emit({ kind: "ExternalSubscribed", name }, operation);
+    this.#execution.mailbox.addWait(operation);
+    return operation;
+  }
+
+  dequeueEvent(queue: QueueDefinition | string): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("queue");
+    const name = this.#enter(queue, "queue");
+    const schema = typeof queue === "string" ? undefined : queue.schema;
+    const operation = this.#open("queue", name, (value) =>
+      validateSync(schema, this.#execution.decode(value), `a message of queue "${name}"`),
+    );
+    this.#execution.emit({ kind: "QueueSubscribed", name }, operation);
+    this.#execution.mailbox.addDequeue(operation);
+    return operation;
+  }
+
+  scheduleSubOrchestration(
+    orchestration: OrchestrationDefinition | string,
+    input?: unknown,
+    options: SubOrchestrationOptions = {},
+  ): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("subOrchestration");
+    const name = this.#enter(orchestration, "orchestration");
+    const { instanceId } = options;
+    if (instanceId !== undefined) assertChildId(instanceId);
+    const encoded = this.#encodeStart(orchestration, name, input);
+    const operation = this.#open("subOrchestration", name, (value) =>
+      this.#execution.decode(value),
+    );
+    this.#execution.emit(
+      {
+        kind: "SubOrchestrationScheduled",
+        name,
+        input: encoded,
+        // A generated id contains the event id, which is known when the turn is numbered.
+        instanceId: instanceId ?? "",
+        isExplicitId: instanceId !== undefined,
+        version: options.version,
+      },
+      operation,
+    );
+    return operation;
+  }
+
+  scheduleOrchestration(
+    orchestration: OrchestrationDefinition | string,
+    instanceId: string,
+    input?: unknown,
+    options: VersionOption = {},
+  ): void {
+    const name = this.#enter(orchestration, "orchestration");
+    assertInstanceId(instanceId);
+    const encoded = this.#encodeStart(orchestration, name, input);
+    this.#execution.emit({
+      kind: "OrchestrationChained",
+      name,
+      instanceId,
+      input: encoded,
+      version: options.version,
+    });
+  }
+
+  select(branches: readonly Branch[] | Readonly<Record<string, Branch>>): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("select");
+    this.#execution.assertUsable(this.#scope);
+    if (Array.isArray(branches)) {
+      assertRace(branches as readonly unknown[]);
+      return new SelectFuture(branches as readonly Branch[], this.#openScope, (index, value) => ({
+        index,
+        value,
+      }));
+    }
+    const keys = Object.keys(branches);
+    const values = Object.values(branches) as readonly Branch[];
+    assertRace(values);
+    return new SelectFuture(values, this.#openScope, (index, value) => ({
+      key: keys[index],
+      value,
+    }));
+  }
+
+  select2(a: Branch, b: Branch): DurableFuture<unknown> {
+    return this.select([a, b]);
+  }
+
+  join(branches: readonly Branch[]): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("join");
+    this.#execution.assertUsable(this.#scope);
+    assertList(branches, "join");
+    return new JoinFuture(branches, this.#openScope);
+  }
+
+  all(branches: readonly Branch[]): DurableFuture<unknown> {
+    if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("all");
+    this.#execution.assertUsable(this.#scope);
+    assertList(branches, "all");
+    return new AllFuture(branches, this.#openScope);
+  }
+
+  continueAsNew(input?: unknown, options: VersionOption = {}): Promise<never> {
+    const never = new Promise<never>(() => undefined);
+    if (this.#execution.isAsleep(this.#scope)) return never;
+    this.#execution.assertUsable(this.#scope);
+    const encoded = this.#execution.encode(input, "the input of continueAsNew()");
+    this.#execution.continueAsNew(encoded, options.version);
+    return never;
+  }
+
+  newGuid(): string {
+    this.#execution.assertUsable(this.#scope);
+    return this.#execution.random.nextUuid();
+  }
+  utcNowMs(): number {
+    this.#execution.assertUsable(this.#scope);
+    return this.#execution.nowMs;
+  }
+  utcNow(): Date {
+    return new Date(this.utcNowMs());
+  }
+  random(): number {
+    this.#execution.assertUsable(this.#scope);
+    return this.#execution.random.nextDouble();
+  }
+
+  setCustomStatus(value: unknown): void {
+    this.#execution.assertUsable(this.#scope);
+    this.#execution.setCustomStatus(
+      this.#execution.encode(value, "the custom status", CUSTOM_STATUS_BYTES_MAX),
+    );
+  }
+  resetCustomStatus(): void {
+    this.#execution.assertUsable(this.#scope);
+    this.#execution.setCustomStatus(undefined);
+  }
+  getCustomStatus(): unknown {
+    this.#execution.assertUsable(this.#scope);
+    return this.#execution.decode(this.#execution.customStatus);
+  }
+
+  get kv(): KeyValueStore {
+    return (this.#kv ??= new LiveKeyValueStore(this.#execution, this.#scope));
+  }
+
+  traceDebug(message: string, fields?: TraceFields): void {
+    this.#execution.trace("debug", message, fields);
+  }
+  traceInfo(message: string, fields?: TraceFields): void {
+    this.#execution.trace("info", message, fields);
+  }
+  traceWarn(message: string, fields?: TraceFields): void {
+    this.#execution.trace("warn", message, fields);
+  }
+  traceError(message: string, fields?: TraceFields): void {
+    this.#execution.trace("error", message, fields);
+  }
+
+  /** Checks that the call is allowed, and gives the name of what it is about. */
+  #enter(named: Named, subject: string): string {
+    this.#execution.assertUsable(this.#scope);
+    const name =
+      typeof named === "string" ? named : (named as { readonly name?: unknown } | null)?.name;
+    assertName(name, `${subject} name`);
+    return name;
+  }
+
+  #encodeStart(
+    orchestration: OrchestrationDefinition | string,
+    name: string,
+    input: unknown,
+  ): EncodedValue {
+    const subject = `the input of orchestration "${name}"`;
+    if (typeof orchestration !== "string") validateSync(orchestration.input, input, subject);
+    return this.#execution.encode(input, subject);
+  }
+
+  #open(
+    kind: Operation["kind"],
+    name: string,
+    decode: (value: EncodedValue) => unknown,
+  ): Operation {
+    return new Operation({ kind, name }, this.#scope, this.#execution, decode);
+  }
+
+  readonly #openScope = (): { context: OrchestrationContext; close: (reason: string) => void } => {
+    const scope = new Scope(this.#scope);
+    return {
+      context: LiveContext.create(this.#execution, scope),
+      close: (reason) => {
+        scope.close(reason);
+      },
+    };
+  };
+}
+
+function untilMs(delay: { readonly until: Date } | null): number {
+  const untilMs = delay?.until instanceof Date ? delay.until.getTime() : Number.NaN;
+  if (Number.isNaN(untilMs)) {
+    throw new UsageError(
+      "invalid_duration",
+      "Cannot schedule a timer: `until` is not a valid date; pass a Date or a delay",
+    );
+  }
+  return untilMs;
+}
+
+function assertChildId(instanceId: string): void {
+  assertInstanceId(instanceId);
+  if (!instanceId.startsWith("sub::")) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use ${JSON.stringify(instanceId.slice(0, 60))} as a child's id: ids that start with "sub::" are reserved; choose another`,
+  );
+}
+
+function assertRace(branches: readonly unknown[]): void {
+  if (branches.length > 0) return;
+  throw new UsageError(
+    "invalid_argument",
+    "Cannot select from nothing: a race without branches never ends; pass at least one branch",
+  );
+}
+
+function assertList(branches: unknown, method: string): void {
+  if (Array.isArray(branches)) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot ${method} a value of type ${typeof branches}: it is not a list; pass an array of operations`,
+  );
+}

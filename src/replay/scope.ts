@@ -1,0 +1,63 @@
+/**
+ * The lifetime of a branch: its open operations, and the scopes inside it.
+ *
+ * I1. When a scope closes, its open operations are cancelled and never settle, so that a branch that
+ *     lost stays suspended at its `await`; what it schedules later throws `scope_closed`.
+ * I2. A scope hangs on its parent only while it has something open: finished branches leave nothing
+ *     behind.
+ */
+
+import type { Operation } from "./operation.ts";
+
+export class Scope {
+  readonly #operations = new Set<Operation>();
+  readonly #children = new Set<Scope>();
+  readonly #parent: Scope | undefined;
+  #isClosed = false;
+
+  constructor(parent?: Scope) {
+    this.#parent = parent;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed || this.#parent?.isClosed === true;
+  }
+
+  add(operation: Operation): void {
+    if (this.#isEmpty()) this.#attach();
+    this.#operations.add(operation);
+  }
+
+  remove(operation: Operation): void {
+    if (this.#operations.delete(operation) && this.#isEmpty()) this.#detach();
+  }
+
+  /** @param reason - What the breadcrumbs of its operations say */
+  close(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const operation of [...this.#operations]) operation.drop(reason);
+    for (const child of [...this.#children]) child.close(reason);
+  }
+
+  #adopt(child: Scope): void {
+    if (this.#isEmpty()) this.#attach();
+    this.#children.add(child);
+  }
+
+  #release(child: Scope): void {
+    if (this.#children.delete(child) && this.#isEmpty()) this.#detach();
+  }
+
+  #attach(): void {
+    if (this.#parent !== undefined) this.#parent.#adopt(this);
+  }
+
+  #detach(): void {
+    if (this.#parent !== undefined) this.#parent.#release(this);
+  }
+
+  #isEmpty(): boolean {
+    return this.#operations.size === 0 && this.#children.size === 0;
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * Runs orchestration code, one delivery at a time.
+ *
+ * Each delivery gets a *window*: a macrotask of its own in which one future is resolved, followed by
+ * the microtasks that this causes. The next macrotask closes the window. So everything that runs
+ * while a window is open is code of the one orchestration that the window belongs to, and every
+ * promise combinator sees completions one by one, in recorded order.
+ *
+ * Boundary: knows nothing of histories; drives {@link WindowTask}s.
+ *
+ * I1. At most one window is open, and only orchestration code runs in it: callbacks of finished
+ *     tasks are called after the last window of a round has been closed.
+ * I2. Windows of one round follow each other without a return to the event loop in between; a round
+ *     ends after `ROUND_MS` or `ROUND_WINDOWS`, so that a host's own work is never kept waiting.
+ * I3. A rejected promise that nobody has awaited by the end of its window does not reach the host's
+ *     `unhandledRejection`: a helper started early or a losing branch must not end the process.
+ * (Semantics section 34, notes 1 to 3; design/engine.md "One turn".)
+ */
+
+import { systemClock } from "../foundation/clock.ts";
+import {
+  raiseGuards,
+  unwatchGuards,
+  watchGuards,
+  type GuardMode,
+  type GuardTrip,
+} from "./guards.ts";
+
+/** Something that needs windows. */
+export interface WindowTask {
+  readonly guards: GuardMode;
+  /** Outside any window: does what needs no user code. True when a delivery is ready. */
+  advance(): boolean;
+  /** Inside a window: makes the delivery. */
+  deliver(): void;
+  /** Inside a window: the code used something that cannot be replayed. */
+  onGuardTrip(trip: GuardTrip): void;
+  /** Outside any window: no delivery is left. */
+  onFinished(): void;
+}
+
+const ROUND_WINDOWS = 128;
+const ROUND_MS = 4;
+
+// Captured once: guards replace the global while a window is open.
+const immediate = globalThis.setImmediate;
+
+class TurnLoop {
+  /** Used as a stack of work to be done next; windows of one task stay together. */
+  #ready: WindowTask[] = [];
+  #current: WindowTask | undefined;
+  #lowerGuards: (() => void) | undefined;
+  #finished: WindowTask[] = [];
+  #isArmed = false;
+  #isInterceptingRejections = false;
+  #roundEndsMs = 0;
+  #windowsUsed = 0;
+
+  /** The task whose window is open. */
+  get current(): WindowTask | undefined {
+    return this.#current;
+  }
+
+  /** Whether any task waits for a window. */
+  get isBusy(): boolean {
+    return this.#isArmed;
+  }
+
+  run(task: WindowTask): void {
+    this.#interceptRejections();
+    this.#ready.push(task);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#isArmed) return;
+    this.#isArmed = true;
+    immediate(this.#startRound);
+  }
+
+  readonly #startRound = (): void => {
+    const round = this.#ready;
+    this.#ready = [];
+    for (const task of round) {
+      if (task.advance()) this.#ready.push(task);
+      else this.#finished.push(task);
+    }
+    // Oldest first from the end: `pop` is the cheap side of an array.
+    this.#ready.reverse();
+    this.#roundEndsMs = systemClock.monotonicMs() + ROUND_MS;
+    // Enough for two deliveries each, and more where the last round could have used more.
+    const wanted = Math.max(this.#ready.length * 2, this.#windowsUsed * 2);
+    const windowCount = this.#ready.length === 0 ? 0 : Math.min(wanted, ROUND_WINDOWS);
+    this.#windowsUsed = 0;
+    for (let i = 0; i < windowCount; i += 1) immediate(this.#nextWindow);
+    immediate(this.#endRound);
+  };
+
+  readonly #nextWindow = (): void => {
+    this.#closeWindow();
+    if (systemClock.monotonicMs() > this.#roundEndsMs) return;
+    const task = this.#ready.pop();
+    if (task === undefined) return;
+    this.#current = task;
+    this.#windowsUsed += 1;
+    if (task.guards !== "off") {
+      // Once per round: writing globals costs more than the rest of a window.
+      this.#lowerGuards ??= raiseGuards();
+      watchGuards(task.guards, this.#onGuardTrip);
+    }
+    task.deliver();
+  };
+
+  #closeWindow(): void {
+    const task = this.#current;
+    if (task === undefined) return;
+    this.#current = undefined;
+    unwatchGuards();
+    if (task.advance()) this.#ready.push(task);
+    else this.#finished.push(task);
+  }
+
+  readonly #onGuardTrip = (trip: GuardTrip): void => {
+    this.#current?.onGuardTrip(trip);
+  };
+
+  readonly #endRound = (): void => {
+    this.#closeWindow();
+    this.#lowerGuards?.();
+    this.#lowerGuards = undefined;
+    const finished = this.#finished;
+    this.#finished = [];
+    this.#ready.reverse();
+    this.#isArmed = false;
+    if (this.#ready.length > 0) this.#arm();
+    for (const task of finished) task.onFinished();
+  };
+
+  /** (I3) Node reports unhandled rejections through `process.emit` before the next macrotask. */
+  #interceptRejections(): void {
+    if (this.#isInterceptingRejections) return;
+    this.#isInterceptingRejections = true;
+    const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
+    const intercepting = (...args: unknown[]): boolean => {
+      const isAboutRejection = args[0] === "unhandledRejection" || args[0] === "rejectionHandled";
+      return isAboutRejection && this.#current !== undefined ? true : emit(...args);
+    };
+    process.emit = intercepting as typeof process.emit;
+  }
+}
+
+/** The one loop of this process: windows are a property of the thread, not of a runtime. */
+export const turnLoop: TurnLoop = new TurnLoop();

@@ -1,0 +1,479 @@
+/**
+ * One turn: replays what is recorded, admits what arrived, lets the code react to it one delivery at
+ * a time, and says what has to be committed.
+ *
+ * Boundary: the only way into the engine. Pure: time, history and messages come in, events and
+ * effects go out; nothing has happened until the caller commits the result.
+ *
+ * I1. Recorded schedule events are matched with the code's actions in order; any difference ends the
+ *     turn as `diverged`, and nothing is consumed (guarantee G6).
+ * I2. Deliveries happen in history order, each alone in its window.
+ * I3. The terminal event is the last event (weakness R19).
+ * (Semantics sections 3, 5, 6, 8, 9, 11, 12.)
+ */
+
+import { EVENT_ID_MAX } from "../foundation/limits.ts";
+import { describeEvent } from "../history/describe.ts";
+import {
+  isTerminal,
+  type EncodedValue,
+  type OrchestrationStarted,
+  type RecordedEvent,
+  type TerminalEvent,
+} from "../history/event.ts";
+import type { Failure } from "../history/failure.ts";
+import type { ContinueMessage, InstanceMessage, StartMessage } from "../history/message.ts";
+import {
+  ActivityError,
+  NondeterminismError,
+  SubOrchestrationError,
+  type Divergence,
+} from "../orchestration/errors.ts";
+import { describeAction, isActionEvent, isMatch, type ActionEvent } from "./action.ts";
+import { Admitter, type DroppedMessage } from "./admission.ts";
+import { concludeTurn, type TurnConclusion } from "./conclusion.ts";
+import {
+  corruptHistory,
+  describeEnd,
+  foreignAwait,
+  isSameEnd,
+  mismatch,
+  orphanCompletion,
+  orphanMessage,
+  toDivergence,
+} from "./divergence.ts";
+import type { Execution } from "./execution.ts";
+import type { GuardMode, GuardTrip } from "./guards.ts";
+import { guardError } from "./guards.ts";
+import type { Operation } from "./operation.ts";
+import { turnLoop, type WindowTask } from "./turn-loop.ts";
+
+export interface TurnInput {
+  /** What is recorded and not yet known to the execution: everything for a fresh one, nothing for a resident one. */
+  readonly history: readonly RecordedEvent[];
+  /**
+   * How many events of `history` count as recorded; the rest count as new.
+   *
+   * @default all
+   */
+  readonly recordedCount?: number | undefined;
+  readonly messages: readonly InstanceMessage[];
+  /** Time of the turn in milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+}
+
+export type TurnResult =
+  | ({ readonly kind: "concluded"; readonly dropped: readonly DroppedMessage[] } & TurnConclusion)
+  | { readonly kind: "diverged"; readonly divergence: Divergence };
+
+/**
+ * Runs one turn.
+ *
+ * @param execution - Fresh, with its whole history in `input`; or resident, with none. After
+ *   `diverged` it must be thrown away
+ * @param onResult - Called outside any window of orchestration code
+ */
+export function startTurn(
+  execution: Execution,
+  input: TurnInput,
+  onResult: (result: TurnResult) => void,
+): void {
+  turnLoop.run(new Turn(execution, input, onResult));
+}
+
+class Turn implements WindowTask {
+  readonly #execution: Execution;
+  readonly #input: TurnInput;
+  readonly #onResult: (result: TurnResult) => void;
+  readonly #events: RecordedEvent[];
+  readonly #recordedCount: number;
+  /** History that ends with a terminal event is only being checked. */
+  readonly #recordedEnd: TerminalEvent<EncodedValue> | undefined;
+  readonly #dropped: DroppedMessage[] = [];
+  readonly #newEvents: RecordedEvent[] = [];
+  #position = 0;
+  #hasAdmitted = false;
+  /** The next event, when it resolves something. */
+  #delivery: (() => void) | undefined;
+  /** The first recorded event after which the function had already ended. */
+  #endedBefore: RecordedEvent | undefined;
+  #cancelReason: string | undefined;
+  #systemFailure: Failure | undefined;
+  #divergence: Divergence | undefined;
+  #nextEventId: number;
+
+  constructor(execution: Execution, input: TurnInput, onResult: (result: TurnResult) => void) {
+    this.#execution = execution;
+    this.#input = input;
+    this.#onResult = onResult;
+    this.#events = [...input.history];
+    this.#recordedCount = input.recordedCount ?? input.history.length;
+    const last = input.history.at(-1);
+    this.#recordedEnd = last !== undefined && isTerminal(last) ? last : undefined;
+    this.#nextEventId = execution.historyLength === 0 ? 1 : execution.lastEventId + 1;
+    execution.turn = this;
+  }
+
+  get guards(): GuardMode {
+    return this.#execution.guards;
+  }
+
+  onGuardTrip(trip: GuardTrip): void {
+    if (this.guards === "error") {
+      this.#execution.violation ??= guardError(trip).divergence;
+      return;
+    }
+    this.#execution.trace("warn", guardError(trip).message, undefined);
+  }
+
+  advance(): boolean {
+    if (this.#divergence !== undefined) return false;
+    if (this.#delivery !== undefined) return true;
+    // What condemns a turn also ends it: no more user code runs.
+    if (this.#execution.violation !== undefined) return false;
+    try {
+      while (this.#hasNext()) {
+        const event = this.#events[this.#position] as RecordedEvent;
+        this.#position += 1;
+        this.#delivery = this.#apply(event);
+        if (this.#delivery !== undefined) return true;
+      }
+    } catch (error) {
+      this.#diverge(error);
+    }
+    return false;
+  }
+
+  deliver(): void {
+    const deliver = this.#delivery;
+    this.#delivery = undefined;
+    try {
+      deliver?.();
+    } catch (error) {
+      this.#diverge(error);
+    }
+  }
+
+  onFinished(): void {
+    const execution = this.#execution;
+    execution.turn = undefined;
+    if (this.#divergence === undefined) {
+      try {
+        this.#assertFaithful();
+        this.#onResult({
+          kind: "concluded",
+          dropped: this.#dropped,
+          ...concludeTurn(execution, {
+            messageEvents: this.#newEvents,
+            nextEventId: this.#nextEventId,
+            cancelReason: this.#cancelReason,
+            systemFailure: this.#systemFailure,
+            isOver: this.#recordedEnd !== undefined,
+          }),
+        });
+        return;
+      } catch (error) {
+        this.#diverge(error);
+      }
+    }
+    this.#onResult({ kind: "diverged", divergence: this.#divergence as Divergence });
+  }
+
+  #diverge(error: unknown): void {
+    this.#divergence = this.#execution.violation ?? toDivergence(error, this.#execution.instanceId);
+  }
+
+  /** Whether an event is left, admitting the messages once history is through. */
+  #hasNext(): boolean {
+    this.#noteEarlyEnd();
+    if (this.#position < this.#events.length) return true;
+    if (this.#hasAdmitted) return false;
+    this.#hasAdmitted = true;
+    for (const message of this.#split()) this.#admit(message);
+    return this.#position < this.#events.length;
+  }
+
+  /** What was committed without a terminal event was committed by code that had not ended. */
+  #noteEarlyEnd(): void {
+    if (this.#execution.end === undefined || this.#position > this.#recordedCount) return;
+    if (this.#recordedCount > 0) this.#endedBefore ??= this.#events[this.#position - 1];
+  }
+
+  /** Begins the execution if it is new; gives the other messages. */
+  #split(): readonly InstanceMessage[] {
+    const { messages } = this.#input;
+    if (this.#execution.historyLength > 0) return messages;
+    // A continue-as-new always wins over a start that came late (weakness R5).
+    const first =
+      messages.find((message) => message.kind === "continueAsNew") ??
+      messages.find((message) => message.kind === "start");
+    if (first === undefined) {
+      throw corruptHistory(
+        this.#execution.instanceId,
+        "it is empty and nothing starts the execution",
+      );
+    }
+    this.#record(toStartedEvent(first, this.#execution));
+    if (first.kind === "continueAsNew") {
+      for (const { name, data } of first.carried)
+        this.#record({ kind: "QueueMessage", name, data });
+    }
+    return messages.filter((message) => message !== first);
+  }
+
+  #admitter: Admitter | undefined;
+
+  #admit(message: InstanceMessage): void {
+    this.#admitter ??= new Admitter(this.#execution, this.#cancelReason !== undefined);
+    const admission = this.#admitter.admit(message);
+    if (admission.kind === "event") this.#record(admission.event);
+    else if (admission.kind === "dropped") this.#dropped.push(admission.dropped);
+    else throw orphanMessage(admission.misfit);
+  }
+
+  #record(draft: object): void {
+    const event = {
+      ...draft,
+      eventId: this.#nextEventId,
+      timestampMs: this.#timestampMs(),
+    } as RecordedEvent;
+    this.#nextEventId += 1;
+    this.#events.push(event);
+    this.#newEvents.push(event);
+  }
+
+  /** Time never goes back within an execution. */
+  #timestampMs(): number {
+    return Math.max(this.#input.nowMs, this.#execution.nowMs);
+  }
+
+  /** Takes in one event; gives the delivery that it makes, if any. */
+  #apply(event: RecordedEvent): (() => void) | undefined {
+    const execution = this.#execution;
+    const isRecorded = this.#position <= this.#recordedCount;
+    if (execution.historyLength === 0 && event.kind !== "OrchestrationStarted") {
+      throw corruptHistory(
+        execution.instanceId,
+        `it begins with ${describeEvent(event)} instead of OrchestrationStarted`,
+      );
+    }
+    if (event.eventId > EVENT_ID_MAX) {
+      throw corruptHistory(
+        execution.instanceId,
+        `it has the event id ${event.eventId} beyond ${EVENT_ID_MAX}`,
+      );
+    }
+    execution.isReplaying = isRecorded;
+    execution.historyLength += 1;
+    execution.lastEventId = Math.max(execution.lastEventId, event.eventId);
+    execution.nowMs = Math.max(execution.nowMs, event.timestampMs);
+    this.#nextEventId = Math.max(this.#nextEventId, event.eventId + 1);
+    if (isActionEvent(event)) {
+      this.#match(event);
+      return undefined;
+    }
+    return this.#applyArrival(event);
+  }
+
+  // One case per kind of event: splitting the switch would hide that it is complete.
+  #applyArrival(event: Exclude<RecordedEvent, ActionEvent>): (() => void) | undefined {
+    const execution = this.#execution;
+    switch (event.kind) {
+      case "OrchestrationStarted":
+        if (execution.started !== undefined)
+          throw corruptHistory(execution.instanceId, "it has two OrchestrationStarted");
+        return () => {
+          execution.start(event);
+        };
+      case "ActivityCompleted":
+      case "SubOrchestrationCompleted":
+        return this.#complete(event, (operation) => {
+          operation.resolve(event.result);
+        });
+      case "TimerFired":
+        return this.#complete(event, (operation) => {
+          operation.resolve(undefined);
+        });
+      case "ActivityFailed":
+        return this.#fail(
+          event,
+          (operation) => new ActivityError(operation.name, event.attempt ?? 1, event.failure),
+        );
+      case "SubOrchestrationFailed":
+        return this.#fail(
+          event,
+          (operation) =>
+            new SubOrchestrationError(operation.name, operation.childId ?? "", event.failure),
+        );
+      case "ExternalEvent": {
+        const operation = execution.mailbox.findWait(event.name);
+        return this.#serve(operation, event.data);
+      }
+      case "QueueMessage": {
+        // Nobody reads any more: what comes now is for the next execution.
+        const operation = this.#isOver() ? undefined : execution.mailbox.findDequeue(event.name);
+        if (operation === undefined) execution.mailbox.buffer(event.name, event.data);
+        return this.#serve(operation, event.data);
+      }
+      case "OrchestrationCancelRequested":
+        this.#cancelReason ??= event.reason;
+        return undefined;
+      case "ActivityCancelRequested":
+      case "TimerCancelled":
+      case "ExternalSubscribedCancelled":
+      case "QueueSubscribedCancelled":
+      case "SubOrchestrationCancelRequested":
+        this.#applyBreadcrumb(event);
+        return undefined;
+      case "OrchestrationCompleted":
+      case "OrchestrationFailed":
+      case "OrchestrationContinuedAsNew":
+        return undefined;
+    }
+  }
+
+  #serve(operation: Operation | undefined, data: EncodedValue): (() => void) | undefined {
+    if (operation === undefined || this.#isOver()) return undefined;
+    return () => {
+      this.#execution.forget(operation);
+      operation.resolve(data);
+    };
+  }
+
+  /** Deliveries end with the function, and before a failure that user code must not see. */
+  #isOver(): boolean {
+    return this.#execution.end !== undefined || this.#systemFailure !== undefined;
+  }
+
+  #fail(
+    event: Extract<RecordedEvent, { failure: Failure; sourceEventId: number }>,
+    toError: (operation: Operation) => Error,
+  ): (() => void) | undefined {
+    const { failure } = event;
+    if (failure.category !== "application") {
+      // (Semantics 6.1, last row.) Recorded; the turn fails with it.
+      if (this.#findOperation(event)?.isOpen === true) this.#systemFailure ??= failure;
+      return undefined;
+    }
+    return this.#complete(event, (operation) => {
+      operation.reject(toError(operation));
+    });
+  }
+
+  #complete(
+    event: Extract<RecordedEvent, { sourceEventId: number }>,
+    settle: (operation: Operation) => void,
+  ): (() => void) | undefined {
+    const operation = this.#findOperation(event);
+    if (operation?.isOpen !== true || this.#isOver()) return undefined;
+    return () => {
+      settle(operation);
+    };
+  }
+
+  /** The operation that a completion belongs to; marks it as completed. */
+  #findOperation(event: Extract<RecordedEvent, { sourceEventId: number }>): Operation | undefined {
+    const { ledger, operations } = this.#execution;
+    const source = event.sourceEventId;
+    const expected = event.kind.startsWith("Activity")
+      ? "activity"
+      : event.kind === "TimerFired"
+        ? "timer"
+        : "subOrchestration";
+    const actual = ledger.kindOf(source);
+    if (actual !== expected || ledger.isCompleted(source))
+      throw orphanCompletion(event, expected, actual);
+    ledger.complete(source);
+    const operation = operations.get(source);
+    // Also when the code has just cancelled it: there is nothing left to cancel.
+    if (operation !== undefined) this.#execution.forget(operation);
+    return operation;
+  }
+
+  /** A recorded cancellation must be one that the code has made, too. */
+  #applyBreadcrumb(event: Extract<RecordedEvent, { reason: string; sourceEventId: number }>): void {
+    const operation = this.#execution.operations.get(event.sourceEventId);
+    if (operation?.isOpen === false) {
+      this.#execution.forget(operation);
+      return;
+    }
+    // Before a terminal event the engine itself cancels what is left.
+    if (this.#recordedEnd !== undefined) return;
+    throw this.#mismatch(event, "no such cancellation", undefined);
+  }
+
+  #match(event: ActionEvent): void {
+    const execution = this.#execution;
+    const action = execution.actions.shift();
+    if (action === undefined) {
+      const what =
+        execution.end === undefined ? "nothing more" : "nothing more: the function had ended";
+      throw this.#mismatch(event, what, execution.lastSource);
+    }
+    if (!isMatch(action.draft, event))
+      throw this.#mismatch(event, describeAction(action.draft), action.source);
+    execution.bind(action, event);
+  }
+
+  #mismatch(event: RecordedEvent, actual: string, source: string | undefined): NondeterminismError {
+    return mismatch(this.#execution.instanceId, { event, actual, source });
+  }
+
+  /** The checks that need the whole turn: early ends, foreign awaits, guards (weakness R13). */
+  #assertFaithful(): void {
+    const execution = this.#execution;
+    if (execution.violation !== undefined) throw new NondeterminismError(execution.violation);
+    if (this.#recordedEnd !== undefined) {
+      this.#assertSameEnd(this.#recordedEnd);
+      return;
+    }
+    if (this.#endedBefore !== undefined) {
+      throw mismatch(execution.instanceId, {
+        event: this.#endedBefore,
+        expected: `${describeEvent(this.#endedBefore)} and then a function that goes on`,
+        actual: `an end: it ${describeEnd(execution.end)}`,
+        source: execution.lastSource,
+      });
+    }
+    if (
+      execution.end === undefined &&
+      this.#cancelReason === undefined &&
+      this.#systemFailure === undefined &&
+      !this.#waitsForSomething()
+    ) {
+      throw foreignAwait(execution);
+    }
+  }
+
+  #waitsForSomething(): boolean {
+    const { operations, actions } = this.#execution;
+    for (const operation of operations.values()) if (operation.isOpen) return true;
+    return actions.toArray().some(({ operation }) => operation?.isOpen === true);
+  }
+
+  #assertSameEnd(recorded: TerminalEvent<EncodedValue>): void {
+    const { end, actions, lastSource } = this.#execution;
+    const extra = actions.peek();
+    if (extra !== undefined)
+      throw this.#mismatch(recorded, describeAction(extra.draft), extra.source);
+    if (this.#cancelReason !== undefined || this.#systemFailure !== undefined) return;
+    if (!isSameEnd(recorded, end)) throw this.#mismatch(recorded, describeEnd(end), lastSource);
+  }
+}
+
+function toStartedEvent(
+  message: StartMessage | ContinueMessage,
+  execution: Execution,
+): Omit<OrchestrationStarted<EncodedValue>, "eventId" | "timestampMs"> {
+  return {
+    kind: "OrchestrationStarted",
+    name: message.name,
+    version: execution.version,
+    input: message.input,
+    instanceId: execution.instanceId,
+    executionId: message.kind === "start" ? 1 : message.executionId,
+    seed: message.seed,
+    parent: message.parent,
+    customStatus: message.kind === "start" ? undefined : message.customStatus,
+  };
+}

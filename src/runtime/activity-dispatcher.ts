@@ -1,0 +1,440 @@
+/**
+ * Runs activities: those that this runtime's own turns scheduled, straight from the commit, and those
+ * that it claims from the store.
+ *
+ * Boundary: owns activity claims and slots. What an outcome means to its instance is decided
+ * elsewhere: outcomes go to `onOutcome`.
+ *
+ * I1. At most `activityConcurrency` activities run at once; a slot is free again when its activity
+ *     has ended, or its grace after a cancellation has passed. What waits for a slot for long is
+ *     handed back: another runtime may have one.
+ * I2. An activity that is not run to its end here is handed back or known to be lost; it is never
+ *     kept by a live node that does not run it.
+ * I3. An outcome is reported once; that of a canceled or lost activity is not reported (G5).
+ * I4. What has outlived many processes is tried alone: only then does a crash tell something.
+ */
+
+import { systemClock } from "../foundation/clock.ts";
+import type { StoreHub } from "../provider/hub.ts";
+import type {
+  ActivityClaim,
+  ActivityKey,
+  ClaimedActivity,
+  InstanceClaim,
+  InstanceKey,
+  NewActivity,
+  NodeId,
+  TurnEffects,
+} from "../provider/provider.ts";
+import { ActivityRun, type ActivityOutcome, type RunEnd } from "./activity-run.ts";
+import type { NodeKeeper } from "./node-keeper.ts";
+import type { RuntimeSettings } from "./options.ts";
+import { Parking } from "./parking.ts";
+import { trialFrom } from "./poison.ts";
+
+/** Work that may wait in memory for a slot, in milliseconds of that slot: more is left to others. */
+const PREFETCH_MS = 20;
+/** Most activities that may wait in memory, per slot. */
+const PREFETCH_PER_SLOT_MAX = 20;
+/** Most activities claimed in one transaction. */
+const CLAIM_MAX = 2_000;
+/** Weight of the latest activity in the average duration. */
+const AVERAGE_WEIGHT = 0.05;
+
+export interface ActivityDispatcherParts {
+  readonly settings: RuntimeSettings;
+  readonly hub: StoreHub;
+  readonly nodes: NodeKeeper;
+  /** Called with the time at which to look again. */
+  readonly noteDue: (dueMs: number) => void;
+  readonly onOutcome: (claimed: ClaimedActivity, outcome: ActivityOutcome) => void;
+  /** The same; resolves when the outcome is durable, or will never be. */
+  readonly land: (claimed: ClaimedActivity, outcome: ActivityOutcome) => Promise<void>;
+  /** Whether nothing else is under way that may end the process (I4). */
+  readonly isCalm: () => boolean;
+}
+
+interface Waiting {
+  readonly claimed: ClaimedActivity;
+  readonly sinceMs: number;
+}
+
+export class ActivityDispatcher {
+  readonly #parts: ActivityDispatcherParts;
+  readonly #backoff: Parking;
+  readonly #running = new Map<string, ActivityRun>();
+  /** Told to stop, and not at an end yet. */
+  readonly #stopping = new Set<ActivityRun>();
+  #waiting: Waiting[] = [];
+  #reserved = 0;
+  /** How long activities take lately; before any has ended they are taken for short. */
+  #averageMs = 1;
+  #mayBeMore = true;
+  #isClaiming = false;
+  /** The suspect that is being tried. */
+  #trial: ActivityRun | undefined;
+  /** A trial has to wait until all is calm. */
+  #isTrialWanted = false;
+  #isStopped = false;
+  #watch: ReturnType<typeof setInterval> | undefined;
+
+  constructor(parts: ActivityDispatcherParts) {
+    this.#parts = parts;
+    this.#backoff = new Parking(parts.settings);
+  }
+
+  get isIdle(): boolean {
+    return this.#usedSlots === 0 && this.#waiting.length === 0;
+  }
+
+  get #usedSlots(): number {
+    return this.#running.size + this.#stopping.size;
+  }
+
+  /** How often what is held is compared with the store, in milliseconds. */
+  get #watchMs(): number {
+    return Math.floor(this.#parts.settings.leaseMs / 3);
+  }
+
+  start(): void {
+    this.claimMore();
+    this.#watch = setInterval(() => {
+      this.#shareWaiting();
+      void this.#dropLost();
+    }, this.#watchMs);
+  }
+
+  /**
+   * Sets room aside for activities that are about to be committed.
+   *
+   * @returns For each whether there is room, and code for it
+   */
+  reserve(wanted: readonly { readonly name: string }[]): boolean[] {
+    if (wanted.length === 0) return [];
+    let room = this.#room();
+    const claims = wanted.map(({ name }) => {
+      const isClaimed = room > 0 && this.#parts.settings.activities.has(name);
+      if (isClaimed) room -= 1;
+      return isClaimed;
+    });
+    this.#reserved += count(claims);
+    if (claims.includes(false)) this.#mayBeMore = true;
+    return claims;
+  }
+
+  /** Gives up the room for activities that were not committed. */
+  unreserve(activities: readonly NewActivity[]): void {
+    this.#reserved -= count(activities.map((activity) => activity.isClaimed));
+  }
+
+  /** Takes over the activities that a commit has claimed for this node. */
+  accept(claim: InstanceClaim, instanceId: string, effects: TurnEffects): void {
+    if (effects.newActivities.length === 0) return;
+    this.unreserve(effects.newActivities);
+    for (const claimed of toClaimed(claim, instanceId, effects)) this.#take(claimed);
+  }
+
+  /** Hands back what a commit would have claimed, should it have landed although its answer was lost. */
+  release(claim: InstanceClaim, effects: TurnEffects): void {
+    for (const claimed of toClaimed(claim, "", effects)) void this.#release(claimed.claim, 0);
+  }
+
+  /** The orchestration no longer wants these: what waits is forgotten, what runs is told. */
+  cancel(key: InstanceKey, activities: readonly ActivityKey[]): void {
+    if (activities.length === 0) return;
+    this.#drop(new Set(activities.map((activity) => nameOf({ key, ...activity }))), "canceled");
+  }
+
+  /** Activities may be claimable in the store. */
+  claimMore(): void {
+    this.#mayBeMore = true;
+    this.#fill();
+  }
+
+  /** All is calm now: what waited for it may be tried. */
+  onCalm(): void {
+    if (!this.#isTrialWanted || this.#isClaiming || this.#isStopped) return;
+    this.#isTrialWanted = false;
+    this.#claimSoon((node) => this.#claimTrial(node));
+  }
+
+  /** Everything that this node held is void. */
+  loseAll(): void {
+    this.#waiting = [];
+    for (const name of [...this.#running.keys()]) this.#abort(name, "lost");
+  }
+
+  /** Stops claiming; what only waits for a slot is handed back. */
+  async stopClaiming(): Promise<void> {
+    this.#isStopped = true;
+    void this.#dropLost(); // Nobody waits for what is no longer wanted.
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    await Promise.all(waiting.map(({ claimed }) => this.#release(claimed.claim, 0)));
+  }
+
+  /** Tells what still runs to stop, and hands it back. */
+  async abandonAll(): Promise<void> {
+    clearInterval(this.#watch);
+    const runs = [...this.#running.values()];
+    for (const run of runs) run.abort("shutdown");
+    // Those that react to their signal end with an outcome of their own that counts for nothing.
+    await Promise.all(runs.map((run) => this.#release(run.claimed.claim, 0)));
+  }
+
+  #room(): number {
+    if (this.#isStopped) return 0;
+    const { activityConcurrency } = this.#parts.settings;
+    const perSlot =
+      1 + Math.min(PREFETCH_PER_SLOT_MAX, PREFETCH_MS / Math.max(this.#averageMs, 0.001));
+    const used = this.#usedSlots + this.#waiting.length + this.#reserved;
+    return Math.floor(activityConcurrency * perSlot) - used;
+  }
+
+  #take(claimed: ClaimedActivity): void {
+    // (I2) What was claimed for a node that has been taken for dead since is no longer ours.
+    if (claimed.claim.node !== this.#parts.nodes.current) return;
+    if (this.#isStopped) {
+      void this.#release(claimed.claim, 0);
+      return;
+    }
+    this.#waiting.push({ claimed, sinceMs: systemClock.monotonicMs() });
+    this.#runWaiting();
+  }
+
+  #runWaiting(): void {
+    const { activityConcurrency } = this.#parts.settings;
+    let next = 0;
+    while (this.#usedSlots < activityConcurrency && next < this.#waiting.length) {
+      this.#run((this.#waiting[next] as Waiting).claimed);
+      next += 1;
+    }
+    if (next > 0) this.#waiting = this.#waiting.slice(next);
+  }
+
+  #run(claimed: ClaimedActivity): ActivityRun | undefined {
+    const { settings, hub, nodes } = this.#parts;
+    const definition = settings.activities.get(claimed.name);
+    if (definition === undefined) {
+      void this.#bounce(claimed, "this runtime does not know it");
+      return undefined;
+    }
+    nodes.noteWork();
+    const run = new ActivityRun(claimed, definition, { settings, hub });
+    this.#running.set(nameOf(claimed.claim), run);
+    run.start().then(
+      (end) => {
+        this.#averageMs += (run.elapsedMs - this.#averageMs) * AVERAGE_WEIGHT;
+        this.#onEnd(run, end);
+      },
+      (error: unknown) => {
+        // A run reports every failure as an outcome; this is a bug of ours, and must not end the host.
+        this.#onEnd(run, { kind: "unreadable", reason: String(error) });
+      },
+    );
+    return run;
+  }
+
+  #onEnd(run: ActivityRun, end: RunEnd): void {
+    const { settings, onOutcome, land } = this.#parts;
+    if (run === this.#trial && end.kind !== "unreadable" && !run.isAborted) {
+      // What is not durable yet would be tried again after a crash, and its neighbour's be blamed on it.
+      void land(run.claimed, end).then(() => {
+        this.#free(run);
+        this.#runWaiting();
+        this.#fill();
+      });
+      return;
+    }
+    this.#free(run);
+    if (run.isAborted) {
+      const { instanceId, name, claim } = run.claimed;
+      const { activityId } = claim;
+      const fields = { instanceId, activityName: name, activityId, outcome: end.kind };
+      settings.logger.log("debug", "An activity ended after it was told to stop", fields);
+    } else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
+    else onOutcome(run.claimed, end);
+    this.#runWaiting();
+    this.#fill();
+  }
+
+  #free(run: ActivityRun): void {
+    const name = nameOf(run.claimed.claim);
+    if (this.#running.get(name) === run) this.#running.delete(name);
+    this.#stopping.delete(run);
+    if (this.#trial !== run) return;
+    this.#trial = undefined;
+    this.#mayBeMore = true;
+  }
+
+  #drop(names: ReadonlySet<string>, reason: "canceled" | "lost"): void {
+    if (names.size === 0) return;
+    this.#waiting = this.#waiting.filter(({ claimed }) => !names.has(nameOf(claimed.claim)));
+    for (const name of names) this.#abort(name, reason);
+  }
+
+  /** The slot is free at the latest when the grace has passed, whatever the activity does. */
+  #abort(name: string, reason: "canceled" | "lost"): void {
+    const run = this.#running.get(name);
+    if (run === undefined) return;
+    this.#running.delete(name);
+    this.#stopping.add(run);
+    run.abort(reason);
+    setTimeout(() => {
+      this.#free(run);
+      this.#runWaiting();
+      this.#fill();
+    }, this.#parts.settings.cancellationGraceMs).unref();
+  }
+
+  /** (Design: a missing handler is the deployment's fault; the activity waits for a fitting runtime.) */
+  async #bounce(claimed: ClaimedActivity, reason: string): Promise<void> {
+    const delayMs = this.#backoff.nextDelayMs(claimed.name);
+    this.#parts.settings.logger.log(
+      "warn",
+      `Cannot run activity "${claimed.name}": ${reason}; trying again later`,
+      {
+        instanceId: claimed.instanceId,
+        activityId: claimed.claim.activityId,
+        delayMs,
+      },
+    );
+    await this.#release(claimed.claim, delayMs);
+  }
+
+  async #release(claim: ActivityClaim, delayMs: number): Promise<void> {
+    const { hub } = this.#parts;
+    const visibleAtMs = hub.provider.nowMs() + delayMs;
+    await hub.insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted: false }); // (I2)
+  }
+
+  /** Claims from the store when there is room worth a transaction. */
+  #fill(): void {
+    const { activityConcurrency } = this.#parts.settings;
+    const isWorthwhile = this.#waiting.length < Math.max(1, activityConcurrency / 2);
+    const isBarred = this.#isClaiming || this.#isStopped || !isWorthwhile;
+    if (!this.#mayBeMore || isBarred || this.#room() <= 0) return;
+    this.#mayBeMore = false;
+    this.#claimSoon(async (node) => {
+      await this.#claimUsual(node);
+      await this.#claimTrial(node);
+    });
+  }
+
+  #claimSoon(claim: (node: NodeId) => Promise<void>): void {
+    this.#isClaiming = true;
+    void this.#claim(claim).finally(() => {
+      this.#isClaiming = false;
+      this.#fill();
+    });
+  }
+
+  /** Never rejects. */
+  async #claim(claim: (node: NodeId) => Promise<void>): Promise<void> {
+    const { hub, nodes, settings, noteDue } = this.#parts;
+    try {
+      // A node that has left the list comes back only for work.
+      if (nodes.current === undefined && !(await hub.provider.hasClaimableWork())) return;
+      await claim(await nodes.acquire());
+      this.#backoff.forget(CLAIM);
+    } catch (error) {
+      if (this.#isStopped) return;
+      settings.logger.log("warn", "Cannot claim activities now; trying again", {
+        error: String(error),
+      });
+      noteDue(hub.provider.nowMs() + this.#backoff.nextDelayMs(CLAIM));
+    }
+  }
+
+  async #claimUsual(node: NodeId): Promise<void> {
+    const { hub, settings } = this.#parts;
+    const limit = Math.min(this.#room(), CLAIM_MAX);
+    if (limit <= 0) {
+      this.#mayBeMore = true;
+      return;
+    }
+    this.#reserved += limit;
+    try {
+      const attempts = { from: 0, below: trialFrom(settings.attemptsMax) };
+      const claimed = await hub.provider.claimActivities({ node, limit, attempts });
+      if (claimed.length >= limit) this.#mayBeMore = true;
+      for (const activity of claimed) this.#take(activity);
+    } finally {
+      this.#reserved -= limit;
+    }
+  }
+
+  /** (I4) Claims one suspect when none is being tried, all is calm and a slot is free. */
+  async #claimTrial(node: NodeId): Promise<void> {
+    const { hub, settings, isCalm } = this.#parts;
+    const isFull = this.#usedSlots >= settings.activityConcurrency;
+    if (this.#trial !== undefined || isFull || this.#isStopped) return;
+    if (!isCalm()) {
+      this.#isTrialWanted = true;
+      return;
+    }
+    const attempts = { from: trialFrom(settings.attemptsMax), below: Number.MAX_SAFE_INTEGER };
+    const [suspect] = await hub.provider.claimActivities({ node, limit: 1, attempts });
+    if (suspect !== undefined) this.#trial = this.#run(suspect);
+  }
+
+  /** (I1) */
+  #shareWaiting(): void {
+    const nowMs = systemClock.monotonicMs();
+    const isStale = ({ sinceMs }: Waiting): boolean => nowMs - sinceMs >= this.#watchMs;
+    const stale = this.#waiting.filter(isStale);
+    if (stale.length === 0) return;
+    // Those that run may never have been counted: none has ended yet.
+    for (const { elapsedMs } of this.#running.values())
+      this.#averageMs = Math.max(this.#averageMs, elapsedMs);
+    this.#waiting = this.#waiting.filter((waiting) => !isStale(waiting));
+    for (const { claimed } of stale) void this.#release(claimed.claim, 0);
+  }
+
+  /** Finds activities whose claim has ended without this process noticing. */
+  async #dropLost(): Promise<void> {
+    const { hub, nodes, settings } = this.#parts;
+    const claims = [
+      ...[...this.#running.values()].map((run) => run.claimed.claim),
+      ...this.#waiting.map(({ claimed }) => claimed.claim),
+    ];
+    if (claims.length === 0) return;
+    try {
+      const lost = await hub.provider.findLostActivities(claims);
+      const isOurs = (claim: ActivityClaim): boolean => claim.node === nodes.current;
+      this.#drop(new Set(lost.filter(isOurs).map(nameOf)), "canceled");
+      this.#drop(new Set(lost.filter((claim) => !isOurs(claim)).map(nameOf)), "lost");
+    } catch (error) {
+      settings.logger.log("debug", "Cannot check running activities now", {
+        error: String(error),
+      });
+    }
+  }
+}
+
+/** Names the back-off of claims; no activity has an empty name. */
+const CLAIM = "";
+
+function count(claims: readonly boolean[]): number {
+  return claims.filter(Boolean).length;
+}
+
+function toClaimed(
+  { key, node }: InstanceClaim,
+  instanceId: string,
+  { executionId, newActivities }: TurnEffects,
+): ClaimedActivity[] {
+  return newActivities
+    .filter((activity) => activity.isClaimed)
+    .map(({ activityId, name, body }) => ({
+      claim: { key, node, executionId, activityId, attempt: 1 },
+      instanceId,
+      name,
+      body,
+      heartbeat: undefined,
+    }));
+}
+
+function nameOf(claim: Pick<ActivityClaim, "key" | "executionId" | "activityId">): string {
+  return `${claim.key}/${claim.executionId}/${claim.activityId}`;
+}

@@ -1,0 +1,77 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import { DueAlarm } from "./due-alarm.ts";
+
+const START = 1_700_000_000_000;
+let rings: number[];
+let alarm: DueAlarm;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: START });
+  rings = [];
+  alarm = new DueAlarm(
+    () => Date.now(),
+    () => rings.push(Date.now() - START),
+  );
+});
+afterEach(() => {
+  alarm.stop();
+  vi.useRealTimers();
+});
+
+test("rings once, when it is time", async () => {
+  alarm.note(START + 500);
+  await vi.advanceTimersByTimeAsync(499);
+  expect(rings).toEqual([]);
+  await vi.advanceTimersByTimeAsync(10_000);
+  expect(rings).toEqual([500]);
+});
+
+test("the earliest counts, whatever comes later", async () => {
+  alarm.note(START + 500);
+  alarm.note(START + 100);
+  alarm.note(START + 300);
+  await vi.advanceTimersByTimeAsync(10_000);
+  // The owner looks then, and notes what is next.
+  expect(rings).toEqual([100]);
+});
+
+test("what is due already rings at once", async () => {
+  alarm.note(START - 5);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rings).toHaveLength(1);
+});
+
+test("beyond 2^31 ms it neither rings early nor never", async () => {
+  const farMs = 2 ** 31 + 12_345;
+  alarm.note(START + farMs);
+  await vi.advanceTimersByTimeAsync(farMs - 1);
+  expect(rings).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rings).toEqual([farMs]);
+});
+
+test("never rings early when the wall clock goes back while it sleeps", async () => {
+  alarm.note(START + 1_000);
+  vi.setSystemTime(START - 5_000);
+  await vi.advanceTimersByTimeAsync(5_999);
+  expect(rings).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(rings).toEqual([1_000]);
+});
+
+test("a jump of the wall clock forward costs a minute at most", async () => {
+  alarm.note(START + 3_600_000);
+  vi.setSystemTime(START + 7_200_000);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(rings).toHaveLength(1);
+});
+
+test("a stopped alarm is silent for ever", async () => {
+  alarm.note(START + 10);
+  alarm.stop();
+  alarm.note(START + 5);
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(rings).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});

@@ -1,0 +1,54 @@
+/**
+ * Sleeps until the earliest due time of anything in the store.
+ *
+ * I1. Never rings early: the clock is read again before ringing.
+ * I2. Sleeps at most a minute at a time, so that a jump of the wall clock costs a minute at most and
+ *     the host's 2^31 ms limit does not matter.
+ */
+
+const SLEEP_MS_MAX = 60_000;
+
+export class DueAlarm {
+  readonly #nowMs: () => number;
+  readonly #onDue: () => void;
+  #dueMs = Number.POSITIVE_INFINITY;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isStopped = false;
+
+  constructor(nowMs: () => number, onDue: () => void) {
+    this.#nowMs = nowMs;
+    this.#onDue = onDue;
+  }
+
+  /** Something becomes due at this time, in milliseconds since the Unix epoch. */
+  note(dueMs: number): void {
+    if (dueMs >= this.#dueMs || this.#isStopped) return;
+    this.#dueMs = dueMs;
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const leftMs = Math.max(0, this.#dueMs - this.#nowMs());
+    this.#timer = setTimeout(
+      () => {
+        this.#ring();
+      },
+      Math.min(leftMs, SLEEP_MS_MAX),
+    );
+  }
+
+  #ring(): void {
+    if (this.#nowMs() < this.#dueMs) {
+      this.#arm(); // (I1, I2)
+      return;
+    }
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#onDue();
+  }
+}

@@ -1,0 +1,217 @@
+import { beforeEach, describe, expect, test, vi } from "vitest";
+
+import { ProviderError } from "../provider/errors.ts";
+import type { NodeId, NodeRow, Provider } from "../provider/provider.ts";
+import { NodeKeeper } from "./node-keeper.ts";
+
+const clock = vi.hoisted(() => ({ ms: 0 }));
+vi.mock("../foundation/clock.ts", () => ({
+  systemClock: { nowMs: () => clock.ms, monotonicMs: () => clock.ms },
+}));
+
+const LEASE_MS = 300;
+const busy = (): ProviderError =>
+  new ProviderError("store_busy", "Cannot write: busy", { retryable: true });
+
+/** A store's list of nodes, and a keeper on it. */
+class World {
+  readonly nodes = new Map<NodeId, NodeRow>();
+  readonly told: string[] = [];
+  readonly warnings: string[] = [];
+  isBusy = false;
+  isStoreDown = false;
+  writeCount = 0;
+  readonly keeper: NodeKeeper;
+
+  constructor() {
+    const provider: Partial<Provider> = {
+      registerNode: async ({ label, leaseMs }) => {
+        this.#write();
+        return this.add(label, leaseMs);
+      },
+      renewNode: async (node) => {
+        this.#write();
+        return this.renew(node);
+      },
+      removeNode: async (node, ifRenewals) => {
+        this.#write();
+        const row = this.nodes.get(node);
+        if (row === undefined) return false;
+        if (ifRenewals !== undefined && ifRenewals !== row.renewals) return false;
+        this.told.push(`removed ${row.label}`);
+        return this.nodes.delete(node);
+      },
+      listNodes: async () => {
+        if (this.isStoreDown) throw busy();
+        return [...this.nodes.values()];
+      },
+    };
+    this.keeper = new NodeKeeper(
+      {
+        provider: provider as Provider,
+        label: "self",
+        leaseMs: LEASE_MS,
+        logger: {
+          log: (level, message) => {
+            if (level === "warn") this.warnings.push(message);
+          },
+        },
+      },
+      {
+        isBusy: () => this.isBusy,
+        onLost: () => this.told.push("lost"),
+        onWorkFreed: () => this.told.push("freed"),
+      },
+    );
+  }
+
+  #write(): void {
+    this.writeCount += 1;
+    if (this.isStoreDown) throw busy();
+  }
+
+  add(label: string, leaseMs: number, isProvablyDead = false): NodeId {
+    const id = `${label}-${this.writeCount}-${this.nodes.size}`;
+    this.nodes.set(id, { id, label, leaseMs, renewals: 0, isProvablyDead });
+    return id;
+  }
+
+  renew(node: NodeId): boolean {
+    const row = this.nodes.get(node);
+    if (row !== undefined) this.nodes.set(node, { ...row, renewals: row.renewals + 1 });
+    return row !== undefined;
+  }
+
+  /** Lets time pass and looks. */
+  async after(ms: number): Promise<void> {
+    clock.ms += ms;
+    await this.keeper.check();
+  }
+}
+
+let world: World;
+beforeEach(() => {
+  clock.ms = 1_000;
+  world = new World();
+});
+
+describe("our own lease", () => {
+  test("many who need the node at once register it once", async () => {
+    const ids = await Promise.all([world.keeper.acquire(), world.keeper.acquire()]);
+    expect(new Set([...ids, await world.keeper.acquire()]).size).toBe(1);
+    expect(world.writeCount).toBe(1);
+  });
+
+  test("R15 it is renewed while there is work, however long that takes", async () => {
+    const node = await world.keeper.acquire();
+    world.isBusy = true;
+    for (let i = 0; i < 20; i += 1) await world.after(100);
+    expect(world.keeper.current).toBe(node);
+    expect(world.nodes.get(node)?.renewals).toBe(20);
+    expect(world.told).toEqual([]);
+  });
+
+  test("an idle node leaves the list, and then writes nothing more", async () => {
+    await world.keeper.acquire();
+    for (let i = 0; i < 4; i += 1) await world.after(100);
+    expect(world.keeper.current).toBeUndefined();
+    // What it held is void, and only then may be claimed again: nothing arrives unnoticed in between.
+    expect(world.told).toEqual(["lost", "removed self", "freed"]);
+    const { writeCount } = world;
+    for (let i = 0; i < 20; i += 1) await world.after(100);
+    expect(world.writeCount).toBe(writeCount);
+  });
+
+  test("looking whether there is work is none; work is", async () => {
+    const node = await world.keeper.acquire();
+    for (let i = 0; i < 3; i += 1) {
+      await world.after(100);
+      await world.keeper.acquire();
+      world.keeper.noteWork();
+    }
+    for (let i = 0; i < 3; i += 1) {
+      await world.after(100);
+      expect(await world.keeper.acquire()).toBe(node);
+    }
+    await world.after(100);
+    expect(world.keeper.current).toBeUndefined();
+  });
+
+  test("R14 a store that does not answer takes nothing away", async () => {
+    const node = await world.keeper.acquire();
+    world.isBusy = true;
+    world.isStoreDown = true;
+    for (let i = 0; i < 10; i += 1) await world.after(100);
+    expect(world.keeper.current).toBe(node);
+    expect(world.told).toEqual([]);
+    expect(world.warnings.length).toBe(10);
+    world.isStoreDown = false;
+    await world.after(100);
+    expect(world.nodes.get(node)?.renewals).toBe(1);
+  });
+
+  test("only a definite no ends it: everything is void, and a new node begins", async () => {
+    const node = await world.keeper.acquire();
+    world.isBusy = true;
+    world.nodes.delete(node);
+    await world.after(100);
+    expect(world.told).toEqual(["lost", "freed"]);
+    expect(await world.keeper.acquire()).not.toBe(node);
+  });
+
+  test("after the stop nobody is registered again, and the store need not answer", async () => {
+    await world.keeper.acquire();
+    world.keeper.start();
+    world.isStoreDown = true;
+    await world.keeper.stop();
+    expect(world.told).toEqual(["lost"]);
+    await expect(world.keeper.acquire()).rejects.toMatchObject({ code: "closed" });
+  });
+
+  test("a registration under way when the keeper stops is taken back", async () => {
+    const registering = world.keeper.acquire();
+    await world.keeper.stop();
+    await registering;
+    expect(world.nodes.size).toBe(0);
+  });
+});
+
+describe("other nodes", () => {
+  test("R25 one whose counter stands still for its whole lease is dead, by our own clock", async () => {
+    world.add("other", LEASE_MS);
+    for (let i = 0; i < 3; i += 1) await world.after(100);
+    expect(world.told).toEqual([]);
+    await world.after(100);
+    expect(world.told).toEqual(["removed other", "freed"]);
+  });
+
+  test("its own lease counts, not ours", async () => {
+    world.add("patient", LEASE_MS * 10);
+    for (let i = 0; i < 30; i += 1) await world.after(100);
+    expect(world.told).toEqual([]);
+    await world.after(100);
+    expect(world.told).toEqual(["removed patient", "freed"]);
+  });
+
+  test("one that renews lives", async () => {
+    const other = world.add("other", LEASE_MS);
+    for (let i = 0; i < 20; i += 1) {
+      await world.after(100);
+      if (i % 2 === 0) world.renew(other);
+    }
+    expect(world.nodes.has(other)).toBe(true);
+  });
+
+  test("one whose process is certainly gone is dead at once", async () => {
+    world.add("gone", LEASE_MS, true);
+    await world.after(0);
+    expect(world.told).toEqual(["removed gone", "freed"]);
+  });
+
+  test("while we do not look ourselves, no time passes: the others were suspended with us", async () => {
+    world.add("other", LEASE_MS);
+    await world.after(100);
+    await world.after(60_000);
+    expect(world.told).toEqual([]);
+  });
+});

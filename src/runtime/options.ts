@@ -1,0 +1,254 @@
+/** Every option of a runtime, with unit, bounds and default, and their validation. */
+
+import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { UsageError } from "../foundation/errors.ts";
+import { jsonCodec, type Codec } from "../foundation/json.ts";
+import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
+import { consoleLogger, type Logger } from "../observability/logger.ts";
+import type { ActivityDefinition, OrchestrationDefinition } from "../orchestration/define.ts";
+import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
+import type { Provider } from "../provider/provider.ts";
+import type { GuardMode } from "../replay/guards.ts";
+
+/** What happens when code and history disagree. */
+export type NondeterminismPolicy = "park" | "fail";
+
+export interface RuntimeOptions {
+  readonly store: Provider;
+  readonly activities?: readonly ActivityDefinition[] | ActivityRegistry;
+  readonly orchestrations?: readonly OrchestrationDefinition[] | OrchestrationRegistry;
+  /** Most activities running at once, 0 or more; 0 leaves activities to other runtimes. @default 100 */
+  readonly activityConcurrency?: number;
+  /** Most instances with a turn under way at once, 1 or more. @default 1000 */
+  readonly orchestrationConcurrency?: number;
+  /** How long work stays with a runtime that has died; 200 ms to a day. @default "10s" */
+  readonly lease?: DurationInput;
+  /**
+   * Deliveries of an activity, or turns of an instance, that end in a crash before it is given up as
+   * poison; 1 or more.
+   *
+   * @default 10
+   */
+  readonly maxAttempts?: number;
+  /** How long a canceled activity may go on before its slot is used again. @default "10s" */
+  readonly cancellationGrace?: DurationInput;
+  /** First delay before an unknown activity or a parked instance is tried again; doubles. @default "1s" */
+  readonly retryDelayMin?: DurationInput;
+  /** Longest such delay. @default "60s" */
+  readonly retryDelayMax?: DurationInput;
+  /** What is kept in memory between turns. */
+  readonly residency?: {
+    /** Most instances. @default 10000 */
+    readonly maxInstances?: number;
+    /** Most history bytes behind them. @default 256 MiB */
+    readonly maxBytes?: number;
+    /** Forgets every instance after every turn: proves that replay from the store agrees. @default false */
+    readonly evictAfterEveryTurn?: boolean;
+  };
+  /** @default "error" */
+  readonly guards?: GuardMode;
+  /**
+   * `"park"`: the instance keeps status Running with a `blocked` reason and goes on when fitting code
+   * starts. `"fail"`: it fails with a configuration error.
+   *
+   * @default "park"
+   */
+  readonly nondeterminism?: NondeterminismPolicy;
+  /** Must be the one that clients use. @default JSON */
+  readonly codec?: Codec;
+  /** Largest value in UTF-8 bytes. @default 16 MiB */
+  readonly payloadBytesMax?: number;
+  /** @default one line per entry on standard error, from level info */
+  readonly logger?: Logger;
+  /** Names this runtime in logs and in `ctx.workerId`. @default a random name */
+  readonly workerId?: string;
+}
+
+/** Options with defaults applied and units fixed. */
+export interface RuntimeSettings {
+  readonly store: Provider;
+  readonly activities: ActivityRegistry;
+  readonly orchestrations: OrchestrationRegistry;
+  readonly activityConcurrency: number;
+  readonly orchestrationConcurrency: number;
+  readonly leaseMs: number;
+  readonly attemptsMax: number;
+  readonly cancellationGraceMs: number;
+  readonly retryDelayMinMs: number;
+  readonly retryDelayMaxMs: number;
+  readonly residentInstancesMax: number;
+  readonly residentBytesMax: number;
+  readonly isCold: boolean;
+  readonly guards: GuardMode;
+  readonly nondeterminism: NondeterminismPolicy;
+  readonly codec: Codec;
+  readonly payloadBytesMax: number;
+  readonly logger: Logger;
+  readonly workerId: string;
+}
+
+const LEASE_MS_MIN = 200;
+/** A day: what a dead runtime held waits that long. */
+const LEASE_MS_MAX = 86_400_000;
+/** The host's timers end at 2^31 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+const RETRY_DELAY_MAX_MS = 60_000;
+
+/** @throws UsageError naming the first option that cannot be used */
+export function toSettings(options: RuntimeOptions, randomName: string): RuntimeSettings {
+  assertOptions(options);
+  assertStore(options.store);
+  const retryDelayMinMs = duration("retryDelayMin", options.retryDelayMin ?? "1s", {
+    min: 1,
+    max: TIMER_MS_MAX,
+  });
+  return {
+    store: options.store,
+    activities: toActivities(options.activities ?? []),
+    orchestrations: toOrchestrations(options.orchestrations ?? []),
+    activityConcurrency: count("activityConcurrency", options.activityConcurrency ?? 100, 0),
+    orchestrationConcurrency: count(
+      "orchestrationConcurrency",
+      options.orchestrationConcurrency ?? 1000,
+      1,
+    ),
+    leaseMs: duration("lease", options.lease ?? "10s", { min: LEASE_MS_MIN, max: LEASE_MS_MAX }),
+    attemptsMax: count("maxAttempts", options.maxAttempts ?? 10, 1),
+    cancellationGraceMs: duration("cancellationGrace", options.cancellationGrace ?? "10s", {
+      min: 0,
+      max: TIMER_MS_MAX,
+    }),
+    retryDelayMinMs,
+    // A first delay beyond the usual bound is meant.
+    retryDelayMaxMs: duration(
+      "retryDelayMax",
+      options.retryDelayMax ?? Math.max(RETRY_DELAY_MAX_MS, retryDelayMinMs),
+      { min: retryDelayMinMs, max: TIMER_MS_MAX },
+    ),
+    residentInstancesMax: count(
+      "residency.maxInstances",
+      options.residency?.maxInstances ?? 10_000,
+      1,
+    ),
+    residentBytesMax: count(
+      "residency.maxBytes",
+      options.residency?.maxBytes ?? 256 * 1024 * 1024,
+      1,
+    ),
+    isCold: options.residency?.evictAfterEveryTurn ?? false,
+    guards: oneOf("guards", options.guards ?? "error", ["error", "warn", "off"]),
+    nondeterminism: oneOf("nondeterminism", options.nondeterminism ?? "park", ["park", "fail"]),
+    codec: toCodec(options.codec ?? jsonCodec),
+    payloadBytesMax: count("payloadBytesMax", options.payloadBytesMax ?? PAYLOAD_BYTES_MAX, 1),
+    logger: neverThrowing(options.logger ?? consoleLogger()),
+    workerId: text("workerId", options.workerId ?? randomName),
+  };
+}
+
+function toCodec(codec: Codec): Codec {
+  const { encode, decode } = codec as Partial<Codec>;
+  if (typeof encode === "function" && typeof decode === "function") return codec;
+  throw badOption("codec", describe(codec), "an object with `encode` and `decode`");
+}
+
+/** A logger that breaks must not break a turn that has just been committed. */
+function neverThrowing(logger: Logger): Logger {
+  if (typeof (logger as Partial<Logger>).log !== "function")
+    throw badOption("logger", describe(logger), "an object with a method `log`");
+  return {
+    log(level, message, fields) {
+      try {
+        logger.log(level, message, fields);
+      } catch {
+        // There is nowhere left to report it.
+      }
+    },
+  };
+}
+
+function toActivities(input: readonly ActivityDefinition[] | ActivityRegistry): ActivityRegistry {
+  if (input instanceof ActivityRegistry) return input;
+  assertList("activities", input);
+  const builder = ActivityRegistry.builder();
+  for (const definition of input) {
+    assertDefinition(definition, "activity", "activities");
+    builder.register(definition);
+  }
+  return builder.build();
+}
+
+function toOrchestrations(
+  input: readonly OrchestrationDefinition[] | OrchestrationRegistry,
+): OrchestrationRegistry {
+  if (input instanceof OrchestrationRegistry) return input;
+  assertList("orchestrations", input);
+  const builder = OrchestrationRegistry.builder();
+  for (const definition of input) {
+    assertDefinition(definition, "orchestration", "orchestrations");
+    builder.register(definition);
+  }
+  return builder.build();
+}
+
+function assertList(option: string, input: unknown): void {
+  if (!Array.isArray(input)) throw badOption(option, describe(input), "a list or a registry");
+}
+
+function assertDefinition(definition: unknown, kind: string, option: string): void {
+  if ((definition as { kind?: unknown } | null | undefined)?.kind === kind) return;
+  throw badOption(
+    option,
+    describe(definition),
+    `definitions made with define${kind === "activity" ? "Activity" : "Orchestration"}()`,
+  );
+}
+
+function assertOptions(options: unknown): void {
+  if (typeof options === "object" && options !== null) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot start a runtime: its options are ${describe(options)}; pass an object with a \`store\``,
+  );
+}
+
+function assertStore(store: unknown): void {
+  if (typeof (store as Provider | null | undefined)?.write === "function") return;
+  throw badOption("store", describe(store), "a provider such as `await SqliteProvider.open(file)`");
+}
+
+function duration(
+  name: string,
+  value: DurationInput,
+  bounds: { readonly min: number; readonly max: number },
+): number {
+  const ms = parseDurationMs(value, `\`${name}\``);
+  if (ms >= bounds.min && ms <= bounds.max) return ms;
+  throw badOption(name, `${ms} ms`, `a duration of ${bounds.min} to ${bounds.max} ms`);
+}
+
+function count(name: string, value: number, min: number): number {
+  if (Number.isInteger(value) && value >= min) return value;
+  throw badOption(name, describe(value), `a whole number of ${min} or more`);
+}
+
+function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
+  if (allowed.includes(value)) return value;
+  throw badOption(name, describe(value), `one of ${allowed.join(", ")}`);
+}
+
+function text(name: string, value: unknown): string {
+  if (typeof value === "string" && value !== "") return value;
+  throw badOption(name, describe(value), "a text that is not empty");
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
+  return typeof value === "number" ? String(value) : `a value of type ${typeof value}`;
+}
+
+function badOption(name: string, actual: string, wanted: string): UsageError {
+  return new UsageError(
+    "invalid_argument",
+    `Cannot start a runtime: option \`${name}\` is ${actual}; pass ${wanted}`,
+  );
+}

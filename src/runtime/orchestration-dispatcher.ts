@@ -1,0 +1,478 @@
+/**
+ * Gives instances their turns: claims them, lines up what arrives, and lets at most
+ * `orchestrationConcurrency` of them have a turn at once.
+ *
+ * Boundary: owns residents and their claims; a single turn is the turn runner's.
+ *
+ * I1. At most one turn of an instance is under way.
+ * I2. No wake-up is lost: whatever arrives for an instance that is not resident makes the store be
+ *     asked again after the claims under way have been taken in.
+ * I3. An instance that leaves memory is handed back in the store, and the store is asked again.
+ * I4. What has outlived many processes is tried alone: only then does a crash tell something.
+ */
+
+import {
+  decodeMessage,
+  encodeMessage,
+  type ActivityCompletedMessage,
+  type ActivityFailedMessage,
+} from "../history/message.ts";
+import type { StoreHub } from "../provider/hub.ts";
+import type {
+  ClaimedActivity,
+  ClaimedInstance,
+  DeliveredMessage,
+  InstanceKey,
+  NodeId,
+  QueuedMessage,
+  StartRequest,
+  TimerKey,
+  TurnEffects,
+  WriteOutcome,
+} from "../provider/provider.ts";
+import type { ActivityDispatcher } from "./activity-dispatcher.ts";
+import type { ActivityOutcome } from "./activity-run.ts";
+import type { DueAlarm } from "./due-alarm.ts";
+import { fromQueue, fromTimer } from "./inbox.ts";
+import { LateMail, type Reader } from "./late-mail.ts";
+import type { NodeKeeper } from "./node-keeper.ts";
+import type { RuntimeSettings } from "./options.ts";
+import { Parking } from "./parking.ts";
+import { trialFrom } from "./poison.ts";
+import { Reception } from "./reception.ts";
+import { ResidentCache, type Resident } from "./resident.ts";
+import { StartTaker, type WantedStart } from "./start-taker.ts";
+import { TurnRunner, type Concluded, type Fate } from "./turn-runner.ts";
+
+/** Most instances claimed in one transaction. */
+const CLAIM_MAX = 256;
+/** Most held instances whose queues are read at once. */
+const HELD_WORK_MAX = 5_000;
+
+/** A start that waits for a turn to be free. */
+interface WaitingStart {
+  readonly wanted: WantedStart;
+  readonly resolve: (outcome: Promise<WriteOutcome>) => void;
+}
+
+export interface OrchestrationDispatcherParts {
+  readonly settings: RuntimeSettings;
+  readonly hub: StoreHub;
+  readonly nodes: NodeKeeper;
+  readonly activities: ActivityDispatcher;
+  readonly due: DueAlarm;
+}
+
+export class OrchestrationDispatcher {
+  readonly #parts: OrchestrationDispatcherParts;
+  readonly #runner: TurnRunner;
+  readonly #starts: StartTaker;
+  readonly #reception: Reception;
+  readonly #parking: Parking;
+  readonly #residents: ResidentCache;
+  readonly #lateMail = new LateMail();
+  #ready: Resident[] = [];
+  #waitingStarts: WaitingStart[] = [];
+  /** The suspect that is being tried. */
+  #trial: InstanceKey | undefined;
+  #turnCount = 0;
+  #leavingCount = 0;
+  #isFetching = false;
+  #isFetchWanted = false;
+  #isHeldReadWanted = false;
+  /** An answer about the queues of held instances is under way. */
+  #isReadingHeld = false;
+  /** The store has more than fits; it is asked again when half of the turns are free. */
+  #isMoreLeft = false;
+  /** Some residents are only remembered. */
+  #hasRemembered = false;
+  /** The store has been asked since the last wake-up. */
+  #hasFetched = false;
+  #isStopped = false;
+
+  constructor(parts: OrchestrationDispatcherParts) {
+    this.#parts = parts;
+    this.#runner = new TurnRunner({ ...parts, isReading: () => this.#isReadingHeld });
+    this.#reception = new Reception({ ...parts, runner: this.#runner });
+    this.#starts = new StartTaker({
+      ...parts,
+      runner: this.#runner,
+      onStarted: (resident, first, effects) => {
+        this.#onStarted(resident, first, effects);
+      },
+    });
+    this.#parking = new Parking(parts.settings);
+    this.#residents = new ResidentCache({
+      instancesMax: parts.settings.residentInstancesMax,
+      bytesMax: parts.settings.residentBytesMax,
+    });
+  }
+
+  /** Nothing is under way. */
+  get isIdle(): boolean {
+    return (
+      this.#turnCount === 0 &&
+      this.#ready.length === 0 &&
+      this.#waitingStarts.length === 0 &&
+      this.#leavingCount === 0 &&
+      !this.#isFetching
+    );
+  }
+
+  /** The store has been asked, and no suspect is being tried: a crash now is nobody's but an activity's. */
+  get isCalm(): boolean {
+    return this.#hasFetched && this.#trial === undefined;
+  }
+
+  /** Anything may be waiting in the store: timers are due, or another process has written. */
+  wake(): void {
+    this.#isHeldReadWanted = true;
+    this.#hasFetched = false;
+    this.#fetchSoon();
+  }
+
+  /** Instances may be waiting to be claimed. */
+  #fetchSoon(): void {
+    this.#isFetchWanted = true;
+    if (this.#isFetching || this.#isStopped) return;
+    this.#isFetching = true;
+    void this.#fetch().finally(() => {
+      this.#isFetching = false;
+      if (this.#isFetchWanted) this.#fetchSoon();
+      else this.#parts.activities.onCalm();
+    });
+  }
+
+  /** Stops claiming; turns under way end, starts that wait for a turn are queued. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const { wanted, resolve } of this.#waitingStarts.splice(0))
+      resolve(this.#starts.queue(wanted));
+  }
+
+  /** Everything that this node held is void; what is remembered stays (see `previousEpoch`). */
+  loseAll(): void {
+    for (const resident of this.#residents.all()) resident.isHeld = false;
+    this.#hasRemembered = this.#residents.size > 0;
+  }
+
+  onDelivered(messages: readonly DeliveredMessage[]): void {
+    let isMissed = false;
+    for (const { key, message } of messages) {
+      const resident = this.#residents.get(key);
+      if (resident?.isHeld === true) {
+        this.#receive(resident, message);
+        this.#makeReady(resident);
+      } else {
+        isMissed = true;
+        this.#lateMail.keep(key, message); // (I2)
+      }
+    }
+    if (isMissed) this.#fetchSoon();
+  }
+
+  /** An activity of this runtime has ended. */
+  onOutcome(claimed: ClaimedActivity, outcome: ActivityOutcome): void {
+    const message = toMessage(claimed, outcome);
+    const resident = this.#residents.get(claimed.claim.key);
+    if (resident?.isHeld !== true || resident.claim.node !== claimed.claim.node) {
+      void this.land(claimed, outcome);
+      return;
+    }
+    resident.inbox.push({ message, origin: { kind: "activity", claim: claimed.claim } });
+    this.#makeReady(resident);
+  }
+
+  /** Makes the outcome of an activity durable without a turn; never rejects. */
+  async land(claimed: ClaimedActivity, outcome: ActivityOutcome): Promise<void> {
+    this.#leavingCount += 1;
+    await this.#runner.forward(claimed.claim, encodeMessage(toMessage(claimed, outcome)));
+    this.#leavingCount -= 1;
+  }
+
+  /** See `LocalRuntime.tryStart`. */
+  tryStart(request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined {
+    const { settings, nodes } = this.#parts;
+    const definition = settings.orchestrations.resolve(request.name, request.version);
+    if (this.#isStopped || nodes.current === undefined || definition === undefined)
+      return undefined;
+    if (request.notBeforeMs !== undefined) return undefined;
+    return new Promise<WriteOutcome>((resolve) => {
+      this.#waitingStarts.push({ wanted: { request, definition, retryMs }, resolve });
+      this.#runReady();
+    });
+  }
+
+  async #start(wanted: WantedStart): Promise<WriteOutcome> {
+    const reader = this.#lateMail.begin();
+    this.#parts.nodes.noteWork();
+    try {
+      return await this.#starts.take(wanted);
+    } finally {
+      this.#lateMail.end(reader);
+      this.#turnCount -= 1;
+      this.#runReady();
+    }
+  }
+
+  #onStarted(resident: Resident, first: Concluded, effects: TurnEffects): void {
+    resident.isBusy = true;
+    this.#residents.set(resident);
+    for (const message of this.#lateMail.take(resident.key, 0)) this.#receive(resident, message);
+    void this.#runner.onCommitted(resident, first, effects).then((fate) => {
+      this.#afterTurn(resident, fate);
+    });
+  }
+
+  /** What cannot be read stays in the store, and the resident does not stay here. */
+  #receive(resident: Resident, queued: QueuedMessage): void {
+    if (resident.inbox.hasQueued(queued.id)) return;
+    try {
+      resident.inbox.push(fromQueue(queued, decodeMessage(queued.body)));
+    } catch {
+      resident.isUnreadable = true;
+    }
+  }
+
+  /** Lines the resident up for a turn, when there is reason for one. */
+  #makeReady(resident: Resident): boolean {
+    if (resident.isBusy || !resident.isHeld) return false;
+    if (resident.isUnreadable) {
+      this.#evict(resident);
+      return false;
+    }
+    if (resident.inbox.isEmpty) return false;
+    resident.isBusy = true;
+    this.#ready.push(resident);
+    this.#runReady();
+    return true;
+  }
+
+  #runReady(): void {
+    const { orchestrationConcurrency } = this.#parts.settings;
+    let next = 0;
+    while (this.#turnCount < orchestrationConcurrency && next < this.#ready.length) {
+      const resident = this.#ready[next] as Resident;
+      next += 1;
+      this.#turnCount += 1;
+      this.#runner.run(resident, (fate) => {
+        this.#turnCount -= 1;
+        this.#afterTurn(resident, fate);
+        this.#runReady();
+      });
+    }
+    if (next > 0) this.#ready = this.#ready.slice(next);
+    next = 0;
+    while (this.#turnCount < orchestrationConcurrency && next < this.#waitingStarts.length) {
+      const { wanted, resolve } = this.#waitingStarts[next] as WaitingStart;
+      next += 1;
+      this.#turnCount += 1;
+      resolve(this.#start(wanted));
+    }
+    if (next > 0) this.#waitingStarts = this.#waitingStarts.slice(next);
+    if (this.#isMoreLeft && this.#room >= orchestrationConcurrency / 2) {
+      this.#isMoreLeft = false;
+      this.wake();
+    }
+  }
+
+  /** How many more instances may have a turn at once. */
+  get #room(): number {
+    return this.#parts.settings.orchestrationConcurrency - this.#turnCount - this.#ready.length;
+  }
+
+  #afterTurn(resident: Resident, fate: Fate): void {
+    resident.isBusy = false;
+    this.#endTrial(resident.key);
+    if (fate !== "stays") {
+      if (this.#residents.get(resident.key) === resident) this.#residents.delete(resident.key);
+      // (I3) What was put back, or came too late for it, is in the store: let the store say.
+      if (fate === "handedBack" || !resident.inbox.isEmpty) this.#fetchSoon();
+      return;
+    }
+    this.#residents.touch(resident);
+    if (this.#parts.settings.isCold) {
+      this.#evict(resident);
+      return;
+    }
+    if (this.#makeReady(resident)) return;
+    for (const leaving of this.#residents.overflow()) this.#evict(leaving);
+  }
+
+  /** (I3) */
+  #evict(resident: Resident): void {
+    if (this.#residents.get(resident.key) !== resident) return;
+    this.#residents.delete(resident.key);
+    if (!resident.isHeld) return;
+    this.#leavingCount += 1;
+    void this.#runner.handBack(resident, [], { isAttemptCounted: false }).finally(() => {
+      this.#leavingCount -= 1;
+      this.#fetchSoon();
+    });
+  }
+
+  /** Hands everything at rest back; used by shutdown. */
+  async evictAll(): Promise<void> {
+    const residents = [...this.#residents.all()];
+    for (const resident of residents) this.#residents.delete(resident.key);
+    await Promise.all(
+      residents
+        .filter((resident) => resident.isHeld && !resident.inbox.isEmpty)
+        .map((resident) => this.#runner.handBack(resident, [], { isAttemptCounted: false })),
+    );
+  }
+
+  async #fetch(): Promise<void> {
+    const { hub, nodes, settings, due } = this.#parts;
+    // Read before the claims: what becomes due in between is found by one of the two.
+    const askedMs = hub.provider.nowMs();
+    try {
+      let isMore = true;
+      while ((isMore || this.#isFetchWanted) && !this.#isStopped) {
+        this.#isFetchWanted = false;
+        // A node that has left the list comes back only for work.
+        if (nodes.current === undefined && !(await hub.provider.hasClaimableWork())) break;
+        const node = await nodes.acquire();
+        isMore = await this.#claim(node);
+        await this.#claimTrial(node);
+        if (this.#isHeldReadWanted) await this.#readHeld(node);
+      }
+      const dueMs = await hub.provider.nextDueMs(askedMs);
+      if (dueMs !== undefined) due.note(dueMs);
+      this.#hasFetched = true;
+    } catch (error) {
+      if (this.#isStopped) return;
+      settings.logger.log("warn", "Cannot claim work now; trying again", { error: String(error) });
+      due.note(hub.provider.nowMs() + this.#parking.nextDelayMs("fetch"));
+      return;
+    }
+    this.#parking.forget("fetch");
+  }
+
+  /** @returns Whether there is more, and room for it */
+  async #claim(node: NodeId): Promise<boolean> {
+    const limit = Math.min(CLAIM_MAX, this.#room);
+    if (limit <= 0) {
+      this.#isMoreLeft = true;
+      return false;
+    }
+    const attempts = { from: 0, below: this.#trialFrom };
+    const reader = this.#lateMail.begin();
+    try {
+      const remembered = this.#remembered();
+      const request = { node, limit, remembered, attempts };
+      const claimed = await this.#parts.hub.provider.claimInstances(request);
+      if (claimed.length > 0) this.#parts.nodes.noteWork();
+      await Promise.all(claimed.map((instance) => this.#adopt(instance, reader)));
+      return claimed.length >= limit;
+    } finally {
+      this.#lateMail.end(reader);
+    }
+  }
+
+  /**
+   * (I4) Claims one suspect when none is being tried. Its attempt is counted by the claim, so a crash
+   * while it is tried counts against it and against nobody else.
+   */
+  async #claimTrial(node: NodeId): Promise<void> {
+    if (this.#trial !== undefined) return;
+    const reader = this.#lateMail.begin();
+    try {
+      const [suspect] = await this.#parts.hub.provider.claimInstances({
+        node,
+        limit: 1,
+        remembered: new Map(),
+        attempts: { from: this.#trialFrom, below: Number.MAX_SAFE_INTEGER },
+      });
+      if (suspect === undefined) return;
+      const { key } = suspect.claim;
+      this.#trial = key;
+      await this.#adopt(suspect, reader);
+      if (this.#residents.get(key)?.isBusy !== true) this.#endTrial(key);
+    } finally {
+      this.#lateMail.end(reader);
+    }
+  }
+
+  #endTrial(key: InstanceKey): void {
+    if (this.#trial !== key) return;
+    this.#trial = undefined;
+    this.#fetchSoon();
+  }
+
+  /** Attempts from which on an instance is tried alone. */
+  get #trialFrom(): number {
+    return trialFrom(this.#parts.settings.attemptsMax);
+  }
+
+  #remembered(): ReadonlyMap<InstanceKey, number> {
+    const epochs = new Map<InstanceKey, number>();
+    if (!this.#hasRemembered) return epochs;
+    this.#hasRemembered = false;
+    for (const resident of this.#residents.all()) {
+      if (resident.isHeld) continue;
+      this.#hasRemembered = true;
+      if (resident.isAtRest) epochs.set(resident.key, resident.claim.epoch);
+    }
+    return epochs;
+  }
+
+  async #readHeld(node: NodeId): Promise<void> {
+    this.#isHeldReadWanted = false;
+    if (this.#residents.size === 0) return;
+    this.#isReadingHeld = true;
+    try {
+      const works = await this.#parts.hub.provider.readHeldWork(node, HELD_WORK_MAX);
+      if (works.length >= HELD_WORK_MAX) this.#isMoreLeft = true;
+      for (const { key, messages, dueTimers } of works) {
+        const resident = this.#residents.get(key);
+        if (resident?.isHeld === true) this.#feed(resident, messages, dueTimers);
+      }
+    } catch (error) {
+      this.#isHeldReadWanted = true;
+      throw error;
+    } finally {
+      this.#isReadingHeld = false;
+    }
+  }
+
+  #feed(resident: Resident, messages: readonly QueuedMessage[], timers: readonly TimerKey[]): void {
+    for (const message of messages) this.#receive(resident, message);
+    for (const timer of timers) resident.inbox.push(fromTimer(timer));
+    this.#makeReady(resident);
+  }
+
+  async #adopt(claimed: ClaimedInstance, reader: Reader): Promise<void> {
+    const { key } = claimed.claim;
+    let resident = this.#residents.get(key);
+    if (resident !== undefined && claimed.history === undefined) {
+      resident.claim = claimed.claim;
+      resident.isHeld = true;
+    } else {
+      if (resident !== undefined) this.#residents.delete(key);
+      const received = await this.#reception.receive(claimed);
+      if (received === "handedBack") this.#fetchSoon();
+      if (typeof received === "string") return;
+      resident = received;
+      this.#residents.set(resident);
+    }
+    const messages = [...claimed.messages, ...this.#lateMail.take(key, reader)];
+    this.#feed(resident, messages, claimed.dueTimers);
+  }
+}
+
+function toMessage(
+  claimed: ClaimedActivity,
+  outcome: ActivityOutcome,
+): ActivityCompletedMessage | ActivityFailedMessage {
+  const { executionId, activityId, attempt } = claimed.claim;
+  return outcome.kind === "completed"
+    ? { kind: "activityCompleted", executionId, sourceEventId: activityId, result: outcome.result }
+    : {
+        kind: "activityFailed",
+        executionId,
+        sourceEventId: activityId,
+        failure: outcome.failure,
+        attempt,
+      };
+}

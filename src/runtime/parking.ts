@@ -1,0 +1,47 @@
+/** How long what cannot go on waits before it is tried again, and the reason that people see. */
+
+import type { BlockedReason } from "../provider/provider.ts";
+
+export interface Backoff {
+  readonly retryDelayMinMs: number;
+  readonly retryDelayMaxMs: number;
+}
+
+/** Facts that explain why an instance is parked. */
+export interface Cause {
+  readonly code: string;
+  readonly message: string;
+  readonly eventId?: number | undefined;
+  readonly expected?: string | undefined;
+  readonly actual?: string | undefined;
+  readonly source?: string | undefined;
+}
+
+/** Counts the tries of what waits; doubles the delay with each, up to a bound. */
+export class Parking {
+  readonly #backoff: Backoff;
+  readonly #tries = new Map<string, number>();
+
+  constructor(backoff: Backoff) {
+    this.#backoff = backoff;
+  }
+
+  /** The delay in milliseconds before the next try. */
+  nextDelayMs(name: string): number {
+    const tries = this.#tries.get(name) ?? 0;
+    this.#tries.set(name, tries + 1);
+    const { retryDelayMinMs, retryDelayMaxMs } = this.#backoff;
+    // Beyond 2^30 the bound has long been reached (weakness R16: no unbounded power).
+    return Math.min(retryDelayMinMs * 2 ** Math.min(tries, 30), retryDelayMaxMs);
+  }
+
+  /** It went on. */
+  forget(name: string): void {
+    if (this.#tries.size > 0) this.#tries.delete(name);
+  }
+}
+
+export function toReason(cause: Cause, sinceMs: number): BlockedReason {
+  const { code, message, eventId, expected, actual, source } = cause;
+  return { code, message, sinceMs, eventId, expected, actual, source };
+}

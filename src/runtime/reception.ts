@@ -1,0 +1,91 @@
+/**
+ * Decides what becomes of a claimed instance: it is taken in, parked because its code or its data is
+ * not to be had, or ended because nothing else is left.
+ *
+ * I1. Whatever happens, the instance is not kept by a node that does not run it.
+ * I2. Nothing that cannot be read is dropped, except with the end of its instance (weakness R22).
+ */
+
+import { decodeMessage } from "../history/message.ts";
+import type { StoreHub } from "../provider/hub.ts";
+import type { ClaimedInstance } from "../provider/provider.ts";
+import { fromQueue, fromTimer, type InboxItem } from "./inbox.ts";
+import { takeIn } from "./intake.ts";
+import type { RuntimeSettings } from "./options.ts";
+import { toReason, type Cause } from "./parking.ts";
+import { instancePoison } from "./poison.ts";
+import type { Resident } from "./resident.ts";
+import { findCancel, type Fate, type TurnRunner } from "./turn-runner.ts";
+
+export interface ReceptionParts {
+  readonly settings: RuntimeSettings;
+  readonly hub: StoreHub;
+  readonly runner: TurnRunner;
+}
+
+export class Reception {
+  readonly #parts: ReceptionParts;
+
+  constructor(parts: ReceptionParts) {
+    this.#parts = parts;
+  }
+
+  /** Never rejects: those that were claimed beside it have to be received, too. */
+  async receive(claimed: ClaimedInstance): Promise<Resident | Fate> {
+    try {
+      return await this.#receive(claimed);
+    } catch (error) {
+      const { resident } = takeIn(claimed, this.#parts.settings);
+      return this.#park(resident, storeFailed(claimed, error)); // (I1)
+    }
+  }
+
+  async #receive(claimed: ClaimedInstance): Promise<Resident | Fate> {
+    const { settings, runner } = this.#parts;
+    const { attemptsMax } = settings;
+    const { resident, cause } = takeIn(await this.#complete(claimed), settings);
+    if (claimed.attempts > attemptsMax) {
+      return runner.abort(resident, readableItems(claimed), instancePoison(claimed, attemptsMax));
+    }
+    if (cause === undefined) return resident;
+    const items = readableItems(claimed);
+    const canceled = findCancel(items);
+    // Code that is not here may be elsewhere, and has its say in a canceled turn; data is the same everywhere.
+    const isHopeless = cause.code !== "not_registered";
+    if (isHopeless && canceled !== undefined) return runner.abort(resident, items, canceled);
+    settings.logger.log("warn", cause.message, { instanceId: resident.instanceId });
+    return this.#park(resident, cause);
+  }
+
+  /** What was remembered when the store was asked may have been evicted since. */
+  async #complete(claimed: ClaimedInstance): Promise<ClaimedInstance> {
+    if (claimed.history !== undefined) return claimed;
+    const { executionId, instanceId } = claimed.row;
+    const history = await this.#parts.hub.provider.readHistory(instanceId, executionId);
+    return { ...claimed, history: history ?? [] };
+  }
+
+  #park(resident: Resident, cause: Cause): Promise<Fate> {
+    const { hub, runner } = this.#parts;
+    const blocked = toReason(cause, hub.provider.nowMs());
+    return runner.handBack(resident, [], { blocked, isAttemptCounted: false });
+  }
+}
+
+function storeFailed(claimed: ClaimedInstance, error: unknown): Cause {
+  return {
+    code: "store_failed",
+    message: `Cannot take instance "${claimed.instanceId}" in: ${String(error)}; trying again`,
+  };
+}
+
+function readableItems(claimed: ClaimedInstance): InboxItem[] {
+  const messages = claimed.messages.flatMap((queued) => {
+    try {
+      return [fromQueue(queued, decodeMessage(queued.body))];
+    } catch {
+      return []; // (I2) An end removes the whole queue.
+    }
+  });
+  return [...messages, ...claimed.dueTimers.map(fromTimer)];
+}

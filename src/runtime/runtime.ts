@@ -1,0 +1,214 @@
+/** The composition root: starts the parts of a runtime on a store, and stops them in order. */
+
+import { createDeferred } from "../foundation/deferred.ts";
+import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { systemClock } from "../foundation/clock.ts";
+import { systemRandom } from "../foundation/random.ts";
+import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
+import type { DeliveredMessage, StartRequest, WriteOutcome } from "../provider/provider.ts";
+import { turnLoop } from "../replay/turn-loop.ts";
+import { ActivityDispatcher } from "./activity-dispatcher.ts";
+import { guardNodeCrypto } from "./crypto-guards.ts";
+import { DueAlarm } from "./due-alarm.ts";
+import { NodeKeeper } from "./node-keeper.ts";
+import { OrchestrationDispatcher } from "./orchestration-dispatcher.ts";
+import { toSettings, type RuntimeOptions, type RuntimeSettings } from "./options.ts";
+
+export interface ShutdownOptions {
+  /**
+   * How long running activities and turns may take to end.
+   *
+   * @default "10s"
+   */
+  readonly timeout?: DurationInput;
+}
+
+const SHUTDOWN_DEFAULT = "10s";
+/** Longest time for handing work back to a store that does not answer, in milliseconds. */
+const HAND_BACK_MS_MAX = 2_000;
+
+/** Executes orchestrations and activities against a store. */
+export class Runtime implements AsyncDisposable {
+  readonly #settings: RuntimeSettings;
+  readonly #hub: StoreHub;
+  readonly #nodes: NodeKeeper;
+  readonly #activities: ActivityDispatcher;
+  readonly #orchestrations: OrchestrationDispatcher;
+  readonly #due: DueAlarm;
+  #leaveHub: (() => void) | undefined;
+  #endWatch: (() => void) | undefined;
+  #shutdown: Promise<void> | undefined;
+
+  private constructor(settings: RuntimeSettings) {
+    const { store: provider, leaseMs, logger, workerId } = settings;
+    this.#settings = settings;
+    this.#hub = StoreHub.of(provider);
+    this.#due = new DueAlarm(
+      () => provider.nowMs(),
+      () => {
+        this.#wake();
+      },
+    );
+    this.#nodes = new NodeKeeper(
+      { provider, label: workerId, leaseMs, logger },
+      {
+        isBusy: () => !this.#isIdle,
+        onLost: () => {
+          this.#orchestrations.loseAll();
+          this.#activities.loseAll();
+        },
+        onWorkFreed: () => {
+          this.#wake();
+        },
+      },
+    );
+    this.#activities = new ActivityDispatcher({
+      settings,
+      hub: this.#hub,
+      nodes: this.#nodes,
+      noteDue: (dueMs) => {
+        this.#due.note(dueMs);
+      },
+      onOutcome: (claimed, outcome) => {
+        this.#orchestrations.onOutcome(claimed, outcome);
+      },
+      land: (claimed, outcome) => this.#orchestrations.land(claimed, outcome),
+      isCalm: () => this.#orchestrations.isCalm,
+    });
+    this.#orchestrations = new OrchestrationDispatcher({
+      settings,
+      hub: this.#hub,
+      nodes: this.#nodes,
+      activities: this.#activities,
+      due: this.#due,
+    });
+  }
+
+  /**
+   * Starts a runtime.
+   *
+   * @returns A runtime that works until {@link shutdown}
+   * @throws UsageError `invalid_argument`, `duplicate_definition` for options that cannot be used
+   * @throws ProviderError when the store is closed or cannot be reached
+   */
+  static async start(options: RuntimeOptions): Promise<Runtime> {
+    const settings = toSettings(options, `runtime-${systemRandom.uuid().slice(0, 8)}`);
+    if (settings.guards !== "off") guardNodeCrypto();
+    const runtime = new Runtime(settings);
+    try {
+      await runtime.#start();
+    } catch (error) {
+      await runtime.#stop(0);
+      throw error;
+    }
+    return runtime;
+  }
+
+  async #start(): Promise<void> {
+    const { store } = this.#settings;
+    await this.#nodes.acquire();
+    await store.unblockInstances();
+    const local: LocalRuntime = {
+      get isGathering() {
+        return turnLoop.isBusy;
+      },
+      tryStart: (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
+        this.#orchestrations.tryStart(request, retryMs),
+      onDelivered: (messages: readonly DeliveredMessage[]) => {
+        this.#orchestrations.onDelivered(messages);
+      },
+      onActivitiesReady: () => {
+        this.#activities.claimMore();
+      },
+      onDue: (dueMs: number) => {
+        this.#due.note(dueMs);
+      },
+      onUncertain: () => {
+        this.#wake();
+      },
+    };
+    this.#leaveHub = this.#hub.join(local);
+    this.#endWatch = store.watch(() => {
+      this.#wake();
+    });
+    this.#nodes.start();
+    this.#activities.start();
+    // The dead are buried before their work is looked for; a store that does not answer is asked again.
+    await this.#nodes.check();
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#orchestrations.wake();
+    this.#activities.claimMore();
+  }
+
+  get #isIdle(): boolean {
+    return this.#orchestrations.isIdle && this.#activities.isIdle;
+  }
+
+  /** Names this runtime in logs. */
+  get workerId(): string {
+    return this.#settings.workerId;
+  }
+
+  /**
+   * Stops taking work, lets what is under way end, and hands the rest back without counting it as an
+   * attempt. Returns as soon as all is quiet. Idempotent.
+   *
+   * Never rejects because of the store: what cannot be handed back now, the lease hands back.
+   *
+   * @throws UsageError `invalid_duration`
+   */
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const timeoutMs = parseDurationMs(
+      options.timeout ?? SHUTDOWN_DEFAULT,
+      "the timeout of a shutdown",
+    );
+    this.#shutdown ??= this.#stop(timeoutMs);
+    await this.#shutdown;
+  }
+
+  async #stop(timeoutMs: number): Promise<void> {
+    this.#leaveHub?.();
+    this.#endWatch?.();
+    this.#due.stop();
+    this.#orchestrations.stop();
+    void this.#activities.stopClaiming();
+    await this.#untilIdle(timeoutMs);
+    await within(HAND_BACK_MS_MAX, this.#handBack());
+    await within(HAND_BACK_MS_MAX, this.#nodes.stop());
+    // Others of this process on the same store are told by nobody else.
+    this.#hub.wakeAll();
+  }
+
+  async #handBack(): Promise<void> {
+    await Promise.all([this.#activities.abandonAll(), this.#orchestrations.evictAll()]);
+  }
+
+  /** Looks again after each commit and each activity; a short sleep keeps it simple. */
+  async #untilIdle(timeoutMs: number): Promise<void> {
+    const endMs = systemClock.monotonicMs() + timeoutMs;
+    while (!this.#isIdle && systemClock.monotonicMs() < endMs) await sleep(2);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}
+
+/** Waits for the end of `work`, but not longer than `limitMs`; then it goes on by itself. */
+async function within(limitMs: number, work: Promise<void>): Promise<void> {
+  const late = createDeferred<undefined>();
+  const timer = setTimeout(() => {
+    late.resolve(undefined);
+  }, limitMs);
+  await Promise.race([work, late.promise]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,370 @@
+/**
+ * Takes one instance through one turn: code, commit, aftermath.
+ *
+ * Boundary: knows one resident at a time; which one, and when, is the dispatcher's decision.
+ *
+ * I1. Effects begin only after the commit (guarantees G1, G2).
+ * I2. What a turn took in is removed by its commit and by nothing else. When a resident is dropped,
+ *     finished activities that it had not recorded travel through the queue instead.
+ * I3. A store that fails never fails an instance: the turn is forgotten and the instance handed back
+ *     (guarantee G7, weakness R3).
+ * I4. Every message that is not recorded is logged with its reason (guarantee G8).
+ * I5. Work that is not run here is given back until the store has taken it: a node that lives must
+ *     not keep what it does not run.
+ */
+
+import { decodeEvents } from "../history/codec.ts";
+import type { RecordedEvent } from "../history/event.ts";
+import { encodeMessage } from "../history/message.ts";
+import { canceledFailure, toFailure, type Failure } from "../history/failure.ts";
+import { systemRandom } from "../foundation/random.ts";
+import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
+import type { StoreHub } from "../provider/hub.ts";
+import type {
+  ActivityClaim,
+  BlockedReason,
+  HistoryRow,
+  TurnEffects,
+  WriteOutcome,
+} from "../provider/provider.ts";
+import { abortExecution } from "../replay/abort.ts";
+import type { TurnConclusion } from "../replay/conclusion.ts";
+import { startTurn, type TurnResult } from "../replay/turn.ts";
+import type { ActivityDispatcher } from "./activity-dispatcher.ts";
+import { effectBytes, toEffects, type TurnSubject } from "./effects.ts";
+import { toConsumed, type InboxItem } from "./inbox.ts";
+import type { RuntimeSettings } from "./options.ts";
+import { Parking, toReason } from "./parking.ts";
+import type { Resident } from "./resident.ts";
+
+/** What became of the resident: it goes on, it has ended, or the store has it again. */
+export type Fate = "stays" | "ended" | "handedBack";
+
+/** What the effects of a turn depend on, besides the turn. */
+export type TurnOwner = Pick<Resident, "execution" | "executionId" | "parent" | "startedMs">;
+
+export interface TurnRunnerParts {
+  readonly settings: RuntimeSettings;
+  readonly hub: StoreHub;
+  readonly activities: ActivityDispatcher;
+  /** Whether an answer of the store about what is queued is under way. */
+  readonly isReading: () => boolean;
+}
+
+export type Concluded = Extract<TurnResult, { kind: "concluded" }>;
+
+export class TurnRunner {
+  readonly #parts: TurnRunnerParts;
+  readonly #parking: Parking;
+
+  constructor(parts: TurnRunnerParts) {
+    this.#parts = parts;
+    this.#parking = new Parking(parts.settings);
+  }
+
+  /** Runs a turn over everything in the inbox. */
+  run(resident: Resident, onDone: (fate: Fate) => void): void {
+    const items = resident.inbox.take();
+    const history = resident.unreadHistory;
+    resident.unreadHistory = [];
+    this.#turn(resident, { items, history }, (result) => {
+      void this.#onResult(resident, items, result)
+        .catch((error: unknown) => this.#onStoreError(resident, items, error))
+        .then(onDone);
+    });
+  }
+
+  #turn(
+    resident: Resident,
+    input: { readonly items: readonly InboxItem[]; readonly history: readonly RecordedEvent[] },
+    onResult: (result: TurnResult) => void,
+  ): void {
+    const messages = input.items.map((item) => item.message);
+    const nowMs = this.#parts.hub.provider.nowMs();
+    startTurn(resident.execution, { history: input.history, messages, nowMs }, onResult);
+  }
+
+  async #onResult(
+    resident: Resident,
+    items: readonly InboxItem[],
+    result: TurnResult,
+  ): Promise<Fate> {
+    if (result.kind === "concluded") return this.#commit(resident, items, result);
+    const explained = await this.#explain(resident, items, result);
+    if (explained.kind === "concluded") return this.#commit(resident, items, explained);
+    return this.#onDiverged(resident, items, explained.divergence);
+  }
+
+  /**
+   * Runs the turn again from the store, noting the lines of user code. A resident whose memory was
+   * wrong heals here; a real divergence gets its source line.
+   */
+  async #explain(
+    resident: Resident,
+    items: readonly InboxItem[],
+    found: Extract<TurnResult, { kind: "diverged" }>,
+  ): Promise<TurnResult> {
+    const history = await this.#readHistory(resident);
+    if (history === undefined) return found;
+    resident.execution = resident.execution.reborn(true);
+    const result = await new Promise<TurnResult>((resolve) => {
+      this.#turn(resident, { items, history }, resolve);
+    });
+    if (result.kind === "concluded") {
+      this.#log("warn", resident, "The turn diverged in memory but not from the store; going on", {
+        divergence: found.divergence.message,
+      });
+    }
+    return result;
+  }
+
+  async #readHistory(resident: Resident): Promise<RecordedEvent[] | undefined> {
+    const { provider } = this.#parts.hub;
+    const rows = await provider.readHistory(resident.instanceId, resident.executionId);
+    return rows?.flatMap((row) => decodeEvents(row));
+  }
+
+  async #onDiverged(
+    resident: Resident,
+    items: readonly InboxItem[],
+    divergence: Divergence,
+  ): Promise<Fate> {
+    const canceled = findCancel(items);
+    if (canceled !== undefined) return this.abort(resident, items, canceled);
+    if (this.#parts.settings.nondeterminism === "park") {
+      const blocked = toReason(divergence, this.#parts.hub.provider.nowMs());
+      this.#log("error", resident, divergence.message, {
+        eventId: divergence.eventId,
+        source: divergence.source,
+      });
+      return this.handBack(resident, items, { blocked, isAttemptCounted: false });
+    }
+    const failure = toFailure(
+      new NondeterminismError(divergence),
+      divergence.code,
+      "configuration",
+    );
+    return this.abort(resident, items, failure);
+  }
+
+  /** Ends the instance without its code. */
+  async abort(resident: Resident, items: readonly InboxItem[], failure: Failure): Promise<Fate> {
+    const { instanceId, executionId } = resident;
+    const rows = (await this.#parts.hub.provider.readHistory(instanceId, executionId)) ?? [];
+    const conclusion = abortExecution({
+      history: decodeWhatCanBe(rows),
+      lastEventId: rows.at(-1)?.lastEventId ?? 0,
+      messages: items.map((item) => item.message),
+      instanceId,
+      version: resident.execution.version,
+      failure,
+      nowMs: this.#parts.hub.provider.nowMs(),
+    });
+    return this.#commit(resident, items, { kind: "concluded", dropped: [], ...conclusion });
+  }
+
+  async #commit(
+    resident: Resident,
+    items: readonly InboxItem[],
+    conclusion: Concluded,
+  ): Promise<Fate> {
+    if (conclusion.events.length === 0 && items.length === 0) return "stays";
+    const { hub, activities } = this.#parts;
+    const effects = this.toEffects(resident, conclusion);
+    let outcome: WriteOutcome;
+    try {
+      const consumed = toConsumed(items);
+      outcome = await hub.write({ kind: "commitTurn", claim: resident.claim, consumed, effects });
+    } catch (error) {
+      activities.unreserve(effects.newActivities);
+      activities.release(resident.claim, effects); // It may have landed although its answer was lost.
+      throw error;
+    }
+    if (outcome.kind !== "committed") {
+      activities.unreserve(effects.newActivities);
+      const reason = outcome.kind === "claimLost" ? outcome.reason : outcome.kind;
+      this.#log("warn", resident, "A turn was refused and will be run again from the store", {
+        reason,
+      });
+      return this.handBack(resident, items, { isAttemptCounted: false });
+    }
+    resident.inbox.settle(items, this.#parts.isReading());
+    if (outcome.droppedMessageCount > 0) {
+      this.#log("info", resident, "Messages for finished or unknown instances were dropped", {
+        count: outcome.droppedMessageCount,
+      });
+    }
+    for (const instanceId of outcome.refusedStarts) {
+      this.#log("warn", resident, "A start was refused: its id is in use", {
+        refusedInstanceId: instanceId,
+      });
+    }
+    return this.onCommitted(resident, conclusion, effects);
+  }
+
+  /** The effects of a turn, ready to be written; sets room aside for what this node will run. */
+  toEffects(owner: TurnOwner, conclusion: TurnConclusion): TurnEffects {
+    const { execution, executionId, parent, startedMs } = owner;
+    const started =
+      execution.started ?? conclusion.events.find((event) => event.kind === "OrchestrationStarted");
+    const subject: TurnSubject = {
+      instanceId: execution.instanceId,
+      executionId,
+      name: execution.name,
+      version: execution.version,
+      seed: started?.seed ?? "",
+      parent: parent ?? started?.parent,
+      nowMs: execution.nowMs,
+      startedMs: startedMs === 0 ? execution.nowMs : startedMs,
+    };
+    const claims = this.#parts.activities.reserve(conclusion.activities);
+    return toEffects(subject, conclusion, { claims, nextSeed: systemRandom.uuid() });
+  }
+
+  /** Lets the effects of a durable turn out. */
+  async onCommitted(
+    resident: Resident,
+    conclusion: Concluded,
+    effects: TurnEffects,
+  ): Promise<Fate> {
+    const { activities, hub } = this.#parts;
+    const { key } = resident.claim;
+    this.#parking.forget(resident.instanceId);
+    resident.bytes += effectBytes(effects);
+    if (resident.startedMs === 0) resident.startedMs = resident.execution.nowMs;
+    activities.accept(resident.claim, resident.instanceId, effects);
+    activities.cancel(key, effects.cancelledActivities);
+    // Their rows are gone: a turn that consumed them would be refused as a whole.
+    const droppedCount = resident.inbox.dropActivities(effects.cancelledActivities);
+    if (droppedCount > 0) {
+      this.#log("debug", resident, "Results of activities came too late", { count: droppedCount });
+    }
+    this.#logTurn(resident, conclusion);
+    if (effects.change !== undefined || effects.keyValues !== undefined)
+      hub.watch.notify(resident.instanceId);
+    return this.#next(resident, conclusion, effects);
+  }
+
+  async #next(resident: Resident, conclusion: Concluded, effects: TurnEffects): Promise<Fate> {
+    const { outcome } = conclusion;
+    if (outcome.kind === "running") return "stays";
+    if (outcome.kind !== "continuedAsNew") return "ended";
+    const { orchestrations } = this.#parts.settings;
+    const definition = orchestrations.resolve(resident.execution.name, outcome.version);
+    this.#parts.hub.watch.notify(resident.instanceId);
+    // Claimed again like any instance of code that is not here; parked with its reason then.
+    if (definition === undefined) return this.handBack(resident, [], { isAttemptCounted: false });
+    resident.execution = resident.execution.next(definition);
+    resident.executionId = effects.executionId + 1;
+    resident.startedMs = 0;
+    resident.bytes = 0;
+    return "stays";
+  }
+
+  /** Gives the claim back; the work stays queued. Resolves when durable, or when the store is closed. */
+  async handBack(
+    resident: Resident,
+    items: readonly InboxItem[],
+    how: { readonly blocked?: BlockedReason; readonly isAttemptCounted: boolean },
+  ): Promise<Fate> {
+    const { hub } = this.#parts;
+    const left = [...items, ...resident.inbox.take()];
+    const delayMs = how.blocked === undefined ? 0 : this.#parking.nextDelayMs(resident.instanceId);
+    const visibleAtMs = hub.provider.nowMs() + delayMs;
+    const release = {
+      kind: "releaseInstance",
+      claim: resident.claim,
+      visibleAtMs,
+      ...how,
+    } as const;
+    await Promise.all([
+      ...left.flatMap((item) => this.#forward(item)),
+      hub.insist(release), // (I5)
+    ]);
+    if (how.blocked !== undefined) hub.watch.notify(resident.instanceId);
+    return "handedBack";
+  }
+
+  /** (I2) */
+  #forward({ origin, message }: InboxItem): Promise<unknown>[] {
+    if (origin.kind !== "activity") return [];
+    return [this.forward(origin.claim, encodeMessage(message))];
+  }
+
+  /** Sends the outcome of an activity through the queue; never rejects. */
+  async forward(claim: ActivityClaim, body: string): Promise<void> {
+    const { hub, settings } = this.#parts;
+    try {
+      const outcome = await hub.write({ kind: "completeActivity", claim, body });
+      if (outcome.kind === "accepted") return;
+      settings.logger.log("info", "The result of an activity was dropped", {
+        activityId: claim.activityId,
+        reason: outcome.kind === "claimLost" ? outcome.reason : outcome.kind,
+      });
+    } catch (error) {
+      settings.logger.log("error", "Cannot store the result of an activity; running it again", {
+        activityId: claim.activityId,
+        error: String(error),
+      });
+      const visibleAtMs = hub.provider.nowMs() + settings.retryDelayMinMs;
+      const isAttemptCounted = true; // A result that no store takes is poison in the end.
+      await hub.insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted }); // (I5)
+    }
+  }
+
+  /** (I3) */
+  async #onStoreError(
+    resident: Resident,
+    items: readonly InboxItem[],
+    error: unknown,
+  ): Promise<Fate> {
+    this.#log("error", resident, "Cannot commit a turn; it will be run again", {
+      error: String(error),
+    });
+    const blocked = toReason(
+      { code: "store_failed", message: `Cannot commit a turn: ${String(error)}` },
+      this.#parts.hub.provider.nowMs(),
+    );
+    return this.handBack(resident, items, { blocked, isAttemptCounted: false });
+  }
+
+  #logTurn(resident: Resident, conclusion: Concluded): void {
+    for (const line of conclusion.traces)
+      this.#log(line.level, resident, line.message, line.fields ?? {});
+    for (const dropped of conclusion.dropped) {
+      this.#log("debug", resident, "A message was not recorded", { ...dropped });
+    }
+  }
+
+  #log(
+    level: "debug" | "info" | "warn" | "error",
+    resident: Resident,
+    message: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#parts.settings.logger.log(level, message, {
+      instanceId: resident.instanceId,
+      executionId: resident.executionId,
+      orchestrationName: resident.execution.name,
+      orchestrationVersion: resident.execution.version,
+      ...fields,
+    });
+  }
+}
+
+/** How an instance ends that cannot go on and is not wanted any more; undefined while it is. */
+export function findCancel(items: readonly InboxItem[]): Failure | undefined {
+  for (const { message } of items) {
+    if (message.kind === "cancel") return canceledFailure(message.reason);
+  }
+  return undefined;
+}
+
+/** A history that cannot be read must still be possible to end. */
+function decodeWhatCanBe(rows: readonly HistoryRow[]): RecordedEvent[] {
+  try {
+    return rows.flatMap((row) => decodeEvents(row));
+  } catch {
+    return [];
+  }
+}

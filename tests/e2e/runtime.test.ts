@@ -1,0 +1,402 @@
+/** What a runtime does at its edges: idle, beside others, without code, without a parent that listens. */
+
+import {
+  Client,
+  defineActivity,
+  defineOrchestration,
+  Runtime,
+  SqliteProvider,
+  type RuntimeOptions,
+} from "duroxide-ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { StoreHub } from "../../src/provider/hub.ts";
+import type {
+  ClaimInstancesRequest,
+  Provider,
+  WriteOperation,
+} from "../../src/provider/provider.ts";
+import { faultyStore } from "../support/fault-provider.ts";
+import { recordingLogger, type RecordingLogger } from "../support/logger.ts";
+import { findViolations } from "../support/oracle.ts";
+import { eventually, gate } from "../support/signal.ts";
+
+const LIMIT = { timeout: "20s" } as const;
+
+let store: SqliteProvider;
+let client: Client;
+let log: RecordingLogger;
+let runtimes: Runtime[];
+
+beforeEach(async () => {
+  store = await SqliteProvider.inMemory();
+  client = new Client(store);
+  log = recordingLogger();
+  runtimes = [];
+});
+afterEach(async () => {
+  for (const runtime of runtimes) await runtime.shutdown({ timeout: "1s" });
+  expect(await findViolations(client)).toEqual([]);
+  await store.close();
+});
+
+async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
+  const runtime = await Runtime.start({
+    store,
+    logger: log,
+    lease: "300ms",
+    retryDelayMin: 5,
+    retryDelayMax: 20,
+    ...options,
+  });
+  runtimes.push(runtime);
+  return runtime;
+}
+
+const step = defineActivity("Step", async (n: number) => n + 1);
+const chain = defineOrchestration("Chain", async (ctx, n: number) => {
+  let sum = 0;
+  for (let i = 0; i < n; i += 1) sum = await ctx.scheduleActivity(step, sum);
+  return sum;
+});
+const sleeper = defineOrchestration("Sleeper", async (ctx, ms: number) => {
+  await ctx.scheduleTimer(ms);
+  return "awake";
+});
+const listener = defineOrchestration("Listener", async (ctx) => ctx.scheduleWait<number>("go"));
+
+async function untilRunning(id: string): Promise<void> {
+  await eventually(async () => (await client.getOrchestrationStatus(id)).status === "Running");
+}
+
+async function noNodes(): Promise<boolean> {
+  return (await store.listNodes()).length === 0;
+}
+
+describe("commits (budget)", () => {
+  test.each([1, 10, 100])("a chain of %i activities costs one more commit", async (n) => {
+    await start({ activities: [step], orchestrations: [chain] });
+    const before = StoreHub.of(store).pipeline.commitCount;
+    const handle = await client.startOrchestration("chain", chain, n);
+    expect(await handle.result(LIMIT)).toBe(n);
+    expect(StoreHub.of(store).pipeline.commitCount - before).toBe(n + 1);
+  });
+});
+
+describe("an idle runtime", () => {
+  test("leaves the list of nodes, writes nothing, and wakes for an event with what it remembers", async () => {
+    const faulty = faultyStore(store);
+    const own = new Client(faulty.provider);
+    await start({ store: faulty.provider, orchestrations: [listener], lease: "200ms" });
+    const handle = await own.startOrchestration("a", listener);
+    await untilRunning("a");
+    await eventually(noNodes);
+    faulty.failAt("registerNode", 1, "permanent"); // Whoever registers now would be seen to fail.
+    await eventually(() => faulty.countOf("listNodes") > 3);
+    expect(faulty.hasFailed).toBe(false);
+    faulty.failAt("readHistory", 1, "permanent");
+    await handle.raiseEvent("go", 7);
+    expect(await handle.result(LIMIT)).toBe(7);
+    expect(faulty.hasFailed).toBe(false);
+  });
+
+  test("its timers still fire", async () => {
+    await start({ orchestrations: [sleeper], lease: "200ms" });
+    const handle = await client.startOrchestration("a", sleeper, 700);
+    await untilRunning("a");
+    await eventually(noNodes);
+    expect(await handle.result(LIMIT)).toBe("awake");
+  });
+});
+
+describe("two runtimes of one process on one store", () => {
+  test("the one that stays takes over the instances and timers of the one that goes", async () => {
+    const orchestrations = [listener, sleeper];
+    const first = await start({ orchestrations });
+    const waiting = await client.startOrchestration("waiting", listener);
+    const sleeping = await client.startOrchestration("sleeping", sleeper, 300);
+    await untilRunning("sleeping");
+    await start({ orchestrations });
+    const shutdown = first.shutdown();
+    await waiting.raiseEvent("go", 7);
+    await shutdown;
+    expect(await waiting.result(LIMIT)).toBe(7);
+    expect(await sleeping.result(LIMIT)).toBe("awake");
+  });
+
+  test("activities that wait in memory for a slot are shared", async () => {
+    const release = gate();
+    const ranBy: string[] = [];
+    const slow = defineActivity("Slow", async (n: number, ctx) => {
+      ranBy.push(ctx.workerId);
+      if (ctx.workerId === "busy") await release.opened;
+      return n;
+    });
+    const fan = defineOrchestration("Fan", async (ctx) =>
+      ctx.all([1, 2, 3, 4, 5].map((n) => ctx.scheduleActivity(slow, n))),
+    );
+    const options = { activities: [slow], orchestrations: [fan], activityConcurrency: 1 };
+    await start({ ...options, workerId: "busy" });
+    const handle = await client.startOrchestration("fan", fan);
+    await eventually(() => ranBy.length === 1);
+    await start({ ...options, workerId: "helper" });
+    await eventually(() => ranBy.length === 5);
+    expect(ranBy).toEqual(["busy", "helper", "helper", "helper", "helper"]);
+    release.open();
+    expect(await handle.result(LIMIT)).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+describe("starts", () => {
+  test("a delayed start of the same process begins in time, though nothing else happens", async () => {
+    await start({ orchestrations: [chain], activities: [step], lease: "200ms" });
+    const handle = await client.startOrchestration("later", chain, 1, { startAfter: 400 });
+    await eventually(noNodes);
+    expect(await handle.result(LIMIT)).toBe(1);
+  });
+
+  test("a start when the node has just been taken for dead is queued instead", async () => {
+    await start({ orchestrations: [chain], activities: [step], lease: "2s" });
+    for (const node of await store.listNodes()) await store.removeNode(node.id);
+    const handle = await client.startOrchestration("a", chain, 2);
+    expect(await handle.result(LIMIT)).toBe(2);
+  });
+
+  test("a runtime that cannot start leaves nothing behind", async () => {
+    const faulty = faultyStore(store);
+    faulty.failAt("unblockInstances", 1, "permanent");
+    await expect(start({ store: faulty.provider })).rejects.toMatchObject({ code: "store_failed" });
+    expect(await noNodes()).toBe(true);
+  });
+
+  test("more instances than fit are claimed as they fit", async () => {
+    const ids = Array.from({ length: 60 }, (_, i) => `i${i}`);
+    for (const id of ids) await client.startOrchestration(id, chain, 2);
+    let claimedCount = 0;
+    let claimedBeforeWrite: number | undefined;
+    const counting = new Proxy<Provider>(store, {
+      get: (_, key) => {
+        const value: unknown = store[key as keyof Provider];
+        if (key === "claimInstances")
+          return async (request: ClaimInstancesRequest) => {
+            const instances = await store.claimInstances(request);
+            claimedCount += instances.length;
+            return instances;
+          };
+        if (key === "write")
+          return (operations: readonly WriteOperation[]) => {
+            claimedBeforeWrite ??= claimedCount;
+            return store.write(operations);
+          };
+        return typeof value === "function" ? (value.bind(store) as unknown) : value;
+      },
+    });
+    await start({
+      store: counting,
+      orchestrations: [chain],
+      activities: [step],
+      orchestrationConcurrency: 4,
+    });
+    for (const id of ids)
+      expect(await client.waitForOrchestration(id, LIMIT)).toMatchObject({ output: 2 });
+    // With the first write the first turns are over; until then there was room for so many.
+    expect(claimedBeforeWrite).toBe(4);
+  });
+});
+
+describe("without code", () => {
+  test("an unknown activity is logged, waits without counting attempts, and runs once it is known", async () => {
+    const first = await start({ orchestrations: [chain], maxAttempts: 2 });
+    const handle = await client.startOrchestration("a", chain, 1);
+    await eventually(() => log.messages("warn").length >= 5);
+    expect(log.messages("warn")[0]).toContain('activity "Step": this runtime does not know it');
+    await first.shutdown();
+    const attempts: number[] = [];
+    const late = defineActivity("Step", async (n: number, ctx) => {
+      attempts.push(ctx.attempt);
+      return n + 1;
+    });
+    await start({ orchestrations: [chain], activities: [late], maxAttempts: 2 });
+    expect(await handle.result(LIMIT)).toBe(1);
+    expect(attempts).toEqual([1]);
+  });
+
+  test("R22 a message that cannot be read parks a resident instance, and a cancel ends it", async () => {
+    await start({ orchestrations: [listener] });
+    const handle = await client.startOrchestration("a", listener);
+    await untilRunning("a");
+    await StoreHub.of(store).write({
+      kind: "sendMessage",
+      message: { instanceId: "a", body: "not a message" },
+    });
+    const blocked = await eventually(async () => {
+      const [row] = await store.readInstances(["a"]);
+      return row?.blocked;
+    });
+    expect(blocked).toMatchObject({ code: "history_corrupt" });
+    await handle.cancel("give up");
+    expect(await client.waitForOrchestration("a", LIMIT)).toMatchObject({
+      status: "Canceled",
+      reason: "give up",
+    });
+  });
+});
+
+/** Claims whatever is there and dies, as a process that is killed by its work. */
+async function crash(times: number): Promise<void> {
+  for (let i = 0; i < times; i += 1) {
+    const node = await store.registerNode({ label: "doomed", leaseMs: 60_000 });
+    await store.claimInstances({ node, limit: 100, remembered: new Map() });
+    await store.claimActivities({ node, limit: 100 });
+    await store.removeNode(node);
+  }
+}
+
+describe("poison", () => {
+  test("of a child in its second execution is told to the parent", async () => {
+    const child = defineOrchestration("Child", async (ctx, n: number): Promise<number> => {
+      if (n === 0) return ctx.continueAsNew(1);
+      return ctx.scheduleWait<number>("go");
+    });
+    const parent = defineOrchestration("Parent", async (ctx) =>
+      ctx.scheduleSubOrchestration(child, 0, { instanceId: "the-child" }),
+    );
+    const definitions = { orchestrations: [parent, child], maxAttempts: 2 };
+    const first = await start(definitions);
+    await client.startOrchestration("parent", parent);
+    await eventually(async () => (await client.listExecutions("the-child")).length === 2);
+    await first.shutdown();
+    await client.raiseEvent("the-child", "go", 1);
+    await crash(3);
+    await start(definitions);
+    expect(await client.waitForOrchestration("the-child", LIMIT)).toMatchObject({
+      status: "Failed",
+      error: { category: "poison" },
+    });
+    expect(await client.waitForOrchestration("parent", LIMIT)).toMatchObject({
+      status: "Failed",
+      error: { category: "poison" },
+    });
+    const executions = await client.listExecutions("the-child");
+    expect(executions.map(({ status }) => status)).toEqual(["ContinuedAsNew", "Failed"]);
+  });
+
+  test("R17 of a continue message ends the new execution, and leaves the finished one alone", async () => {
+    const loop = defineOrchestration("Loop", async (ctx, n: number): Promise<number> =>
+      n === 0 ? ctx.continueAsNew(1, { version: "2.0.0" }) : n,
+    );
+    const first = await start({ orchestrations: [loop], maxAttempts: 2 });
+    await client.startOrchestration("loop", loop, 0);
+    await eventually(async () => (await store.readInstances(["loop"]))[0]?.blocked);
+    await first.shutdown();
+    await store.unblockInstances();
+    await crash(3);
+    await start({ orchestrations: [loop], maxAttempts: 2 });
+    expect(await client.waitForOrchestration("loop", LIMIT)).toMatchObject({ status: "Failed" });
+    const executions = await client.listExecutions("loop");
+    expect(executions.map(({ status }) => status)).toEqual(["ContinuedAsNew", "Failed"]);
+    const events = await client.readExecutionHistory("loop", 2);
+    expect(events.map(({ kind }) => kind)).toEqual(["OrchestrationStarted", "OrchestrationFailed"]);
+  });
+});
+
+describe("activities that are taken away", () => {
+  test("G5 the signal fires, heartbeat details and key survive, the late result counts for nothing", async () => {
+    const seen: { attempt: number; key: string; details: unknown }[] = [];
+    const beaten = gate();
+    const stopped = gate();
+    const beating = defineActivity("Beating", async (_: undefined, ctx) => {
+      const { attempt, idempotencyKey: key, heartbeatDetails: details } = ctx;
+      seen.push({ attempt, key, details });
+      if (attempt > 1) return "second";
+      await ctx.heartbeat({ row: 17 });
+      beaten.open();
+      await new Promise<void>((resolve) => {
+        ctx.signal.addEventListener("abort", () => {
+          resolve();
+        });
+      });
+      stopped.open();
+      return "first";
+    });
+    const order = defineOrchestration("Order", async (ctx) => ctx.scheduleActivity(beating));
+    await start({ activities: [beating], orchestrations: [order] });
+    const handle = await client.startOrchestration("order", order);
+    await beaten.opened;
+    for (const node of await store.listNodes()) await store.removeNode(node.id);
+    await stopped.opened;
+    expect(await handle.result(LIMIT)).toBe("second");
+    const key = seen[0]?.key;
+    expect(seen).toEqual([
+      { attempt: 1, key, details: undefined },
+      { attempt: 2, key, details: { row: 17 } },
+    ]);
+  });
+});
+
+describe("shutdown", () => {
+  test("S320 at rest it leaves no node and no timer that keeps work back", async () => {
+    const runtime = await start({ orchestrations: [listener] });
+    await client.startOrchestration("a", listener);
+    await runtime.shutdown();
+    expect(await noNodes()).toBe(true);
+    await expect(runtime.shutdown({ timeout: -1 })).rejects.toMatchObject({
+      code: "invalid_duration",
+    });
+    await runtime.shutdown();
+  });
+
+  test("ends although the store does not answer any more", async () => {
+    const faulty = faultyStore(store);
+    const own = new Client(faulty.provider);
+    const runtime = await start({ store: faulty.provider, orchestrations: [listener] });
+    const handle = await own.startOrchestration("a", listener);
+    await untilRunning("a");
+    faulty.failAll(["write", "removeNode", "renewNode", "claimInstances"], "retryable");
+    const raised = handle.raiseEvent("go", 7);
+    await runtime.shutdown({ timeout: 50 });
+    faulty.heal();
+    await raised;
+    await start({ store: faulty.provider, orchestrations: [listener] });
+    expect(await handle.result(LIMIT)).toBe(7);
+  });
+
+  test("an activity that does not end is told, handed back, and its attempt not counted", async () => {
+    const started = gate();
+    const attempts: number[] = [];
+    const slow = defineActivity("Slow", async (_: undefined, ctx) => {
+      attempts.push(ctx.attempt);
+      if (attempts.length > 1) return "done";
+      started.open();
+      await new Promise<void>((resolve) => {
+        ctx.signal.addEventListener("abort", () => {
+          resolve();
+        });
+      });
+      throw new Error("told to stop");
+    });
+    const order = defineOrchestration("Order", async (ctx) => ctx.scheduleActivity(slow));
+    const runtime = await start({ activities: [slow], orchestrations: [order] });
+    const handle = await client.startOrchestration("order", order);
+    await started.opened;
+    await runtime.shutdown({ timeout: 10 });
+    await start({ activities: [slow], orchestrations: [order] });
+    expect(await handle.result(LIMIT)).toBe("done");
+    expect(attempts).toEqual([1, 1]);
+  });
+
+  test("a start that waits for a turn when the runtime stops is queued, not lost", async () => {
+    const runtime = await start({
+      activities: [step],
+      orchestrations: [chain],
+      orchestrationConcurrency: 1,
+    });
+    const starts = Array.from({ length: 20 }, (_, i) =>
+      client.startOrchestration(`i${i}`, chain, 1),
+    );
+    await runtime.shutdown();
+    const handles = await Promise.all(starts);
+    await start({ activities: [step], orchestrations: [chain] });
+    for (const handle of handles) expect(await handle.result(LIMIT)).toBe(1);
+  });
+});

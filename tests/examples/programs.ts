@@ -1,0 +1,38 @@
+/** Runs a TypeScript program as its author would: in a process of its own, through tsx. */
+
+import { execFile } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../", import.meta.url));
+
+/** A program that takes longer than this hangs. */
+const PROGRAM_MS_MAX = 45_000;
+
+export interface ProgramResult {
+  readonly exitCode: number | string | null;
+  readonly output: string;
+  /** What it wrote to stderr, for the message of a failed test. */
+  readonly errors: string;
+}
+
+/**
+ * @param file - Absolute path of a `.ts` file that can resolve `duroxide-ts`
+ * @returns How the program ended; never rejects
+ */
+export function runProgram(file: string): Promise<ProgramResult> {
+  const tsx = new URL("../../node_modules/tsx/dist/esm/index.mjs", import.meta.url).href;
+  const flags = ["--import", tsx, "--conditions=@duroxide-ts/source", "--no-warnings"];
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [...flags, file],
+      // A program that is told about a test run could behave differently in it.
+      { timeout: PROGRAM_MS_MAX, env: { ...process.env, NODE_ENV: "", VITEST: "" } },
+      (error, output, errors) => {
+        const exitCode = error === null ? 0 : (error.code ?? error.signal ?? null);
+        resolve({ exitCode, output, errors });
+      },
+    );
+  });
+}

@@ -1,0 +1,252 @@
+/** The public surface: a difference here is a decision, and goes to the changelog. */
+
+import { expect, test } from "vitest";
+
+import * as root from "duroxide-ts";
+import * as provider from "duroxide-ts/provider";
+import * as sqlite from "duroxide-ts/sqlite";
+import * as testing from "duroxide-ts/testing";
+
+import { exportsOf } from "../support/source-types.ts";
+
+test.each([
+  ["duroxide-ts", "src/index.ts", root],
+  ["duroxide-ts/provider", "src/provider/index.ts", provider],
+  ["duroxide-ts/sqlite", "src/providers/sqlite/index.ts", sqlite],
+  ["duroxide-ts/testing", "src/testing/index.ts", testing],
+])("%s exports what it lists", (_, file, door) => {
+  expect(Object.keys(door).sort()).toEqual(exportsOf(file).values);
+});
+
+test("duroxide-ts", () => {
+  expect(exportsOf("src/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "ActivityContext",
+        "ActivityDefinition",
+        "ActivityRegistryBuilder",
+        "AllValues",
+        "BlockedReason",
+        "Branch",
+        "BranchValue",
+        "CallArguments",
+        "CanceledStatus",
+        "ClientOptions",
+        "Clock",
+        "Codec",
+        "CompletedStatus",
+        "DeliveryOutcome",
+        "Divergence",
+        "DurableFuture",
+        "DurableFutureKind",
+        "DurationInput",
+        "DurationUnit",
+        "ErrorCategory",
+        "ErrorCode",
+        "EventDefinition",
+        "EventKind",
+        "ExecutionInfo",
+        "ExecutionStatus",
+        "FailedStatus",
+        "Failure",
+        "FailureDetails",
+        "FinishedStatus",
+        "GuardMode",
+        "HistoryEvent",
+        "IdReusePolicy",
+        "InstanceList",
+        "InstanceStatus",
+        "InstanceTree",
+        "JoinedOutcomes",
+        "KeyValueStore",
+        "KnownStatus",
+        "ListOptions",
+        "LogFields",
+        "LogLevel",
+        "Logger",
+        "NondeterminismPolicy",
+        "NotFoundStatus",
+        "OrchestrationContext",
+        "OrchestrationDefinition",
+        "OrchestrationHandle",
+        "OrchestrationRegistryBuilder",
+        "OrchestrationStatus",
+        "ParentLink",
+        "PendingStatus",
+        "Provider",
+        "ProviderErrorCode",
+        "QueueDefinition",
+        "RunTurnOptions",
+        "RunTurnResult",
+        "RunningStatus",
+        "RuntimeOptions",
+        "SchemaInput",
+        "SchemaOutput",
+        "SelectedIndex",
+        "SelectedKey",
+        "ShutdownOptions",
+        "SqliteBinding",
+        "SqliteDurability",
+        "SqliteOptions",
+        "StandardSchema",
+        "StartOptions",
+        "SubOrchestrationOptions",
+        "TestAction",
+        "TestEvent",
+        "TraceFields",
+        "ValidationIssue",
+        "VersionOption",
+        "VersionPolicy",
+        "WaitOptions",
+      ],
+      "values": [
+        "AbortedError",
+        "ActivityError",
+        "ActivityRegistry",
+        "CanceledError",
+        "Client",
+        "DuroxideError",
+        "InstanceAlreadyExistsError",
+        "InstanceNotFoundError",
+        "NonRetryableError",
+        "NondeterminismError",
+        "OrchestrationCanceledError",
+        "OrchestrationFailedError",
+        "OrchestrationRegistry",
+        "ProviderError",
+        "Runtime",
+        "SqliteProvider",
+        "SubOrchestrationError",
+        "TimeoutError",
+        "UsageError",
+        "ValidationError",
+        "consoleLogger",
+        "defineActivity",
+        "defineEvent",
+        "defineOrchestration",
+        "defineQueue",
+        "isDuroxideError",
+        "jsonCodec",
+        "runTurn",
+        "silentLogger",
+      ],
+    }
+  `);
+});
+
+test("duroxide-ts/provider", () => {
+  expect(exportsOf("src/provider/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "ActivityClaim",
+        "ActivityKey",
+        "AttemptRange",
+        "BlockedReason",
+        "ClaimActivitiesRequest",
+        "ClaimInstancesRequest",
+        "ClaimedActivity",
+        "ClaimedInstance",
+        "ConsumedWork",
+        "ContinuedExecution",
+        "DeliveredMessage",
+        "EncodedValue",
+        "ExecutionRow",
+        "ExecutionStatus",
+        "Failure",
+        "HeldInstanceWork",
+        "HistoryRow",
+        "IdReusePolicy",
+        "InstanceChange",
+        "InstanceClaim",
+        "InstanceKey",
+        "InstanceRow",
+        "InstanceStatus",
+        "KeyValueChange",
+        "KeyValueChanges",
+        "ListPage",
+        "ListQuery",
+        "MessageId",
+        "NewActivity",
+        "NodeDescription",
+        "NodeId",
+        "NodeRow",
+        "OutgoingMessage",
+        "ParentLink",
+        "Provider",
+        "ProviderErrorCode",
+        "QueuedMessage",
+        "StartRequest",
+        "TimerKey",
+        "TurnEffects",
+        "WriteOperation",
+        "WriteOutcome",
+      ],
+      "values": [
+        "PROVIDER_CONTRACT_VERSION",
+        "ProviderError",
+      ],
+    }
+  `);
+});
+
+test("duroxide-ts/sqlite", () => {
+  expect(exportsOf("src/providers/sqlite/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "SqlValue",
+        "SqliteBinding",
+        "SqliteConstructor",
+        "SqliteDatabase",
+        "SqliteDurability",
+        "SqliteOptions",
+        "SqliteStatement",
+      ],
+      "values": [
+        "SqliteProvider",
+      ],
+    }
+  `);
+});
+
+test("duroxide-ts/testing", () => {
+  expect(exportsOf("src/testing/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "RunTurnOptions",
+        "RunTurnResult",
+        "TestAction",
+        "TestEvent",
+        "TestOutput",
+      ],
+      "values": [
+        "runTurn",
+      ],
+    }
+  `);
+});
+
+test("every class of error can be told apart by users", () => {
+  const errors = Object.entries(root).filter(([name]) => /^[A-Z].*Error$/.test(name));
+  for (const [name, value] of errors) {
+    expect(Object.prototype.isPrototypeOf.call(Error, value), name).toBe(true);
+  }
+  expect(errors.map(([name]) => name).sort()).toMatchInlineSnapshot(`
+    [
+      "AbortedError",
+      "ActivityError",
+      "CanceledError",
+      "DuroxideError",
+      "InstanceAlreadyExistsError",
+      "InstanceNotFoundError",
+      "NonRetryableError",
+      "NondeterminismError",
+      "OrchestrationCanceledError",
+      "OrchestrationFailedError",
+      "ProviderError",
+      "SubOrchestrationError",
+      "TimeoutError",
+      "UsageError",
+      "ValidationError",
+    ]
+  `);
+});

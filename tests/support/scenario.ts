@@ -1,0 +1,200 @@
+/**
+ * Runs one scenario in every way in which it must come out the same: on a file and in memory, with
+ * instances resident and with every instance forgotten after every turn; then compares what the four
+ * runs recorded.
+ */
+
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, describe, expect, test } from "vitest";
+
+import {
+  Client,
+  Runtime,
+  SqliteProvider,
+  type HistoryEvent,
+  type RuntimeOptions,
+} from "duroxide-ts";
+
+import { eventually } from "./signal.ts";
+import { recordingLogger, type RecordingLogger } from "./logger.ts";
+
+export interface Mode {
+  readonly name: string;
+  readonly store: "file" | "memory";
+  readonly isCold: boolean;
+}
+
+export const MODES: readonly Mode[] = [
+  { name: "memory, resident", store: "memory", isCold: false },
+  { name: "memory, evicted every turn", store: "memory", isCold: true },
+  { name: "file, resident", store: "file", isCold: false },
+  { name: "file, evicted every turn", store: "file", isCold: true },
+];
+
+/** How the histories of the four runs are compared. */
+export type Comparison =
+  /** Event by event, with ids: for scenarios whose batches are determined. */
+  | "exact"
+  /** The same events in any order and with any ids: where concurrent work may end in any order. */
+  | "unordered"
+  /** Not at all: where the number of events depends on timing; the scenario says why. */
+  | "none";
+
+export interface ScenarioOptions {
+  /** @default "exact" */
+  readonly compare?: Comparison;
+  readonly modes?: readonly Mode[];
+}
+
+/** Everything a scenario works with. */
+export class World {
+  readonly mode: Mode;
+  readonly log: RecordingLogger = recordingLogger();
+  readonly #folder = mkdtempSync(join(tmpdir(), "duroxide-scenario-"));
+  readonly #runtimes: Runtime[] = [];
+  #store: SqliteProvider | undefined;
+  #client: Client | undefined;
+
+  constructor(mode: Mode) {
+    this.mode = mode;
+  }
+
+  get file(): string {
+    return join(this.#folder, "store.db");
+  }
+  get store(): SqliteProvider {
+    if (this.#store === undefined) throw new Error("open() the world first");
+    return this.#store;
+  }
+  get client(): Client {
+    this.#client ??= new Client(this.store);
+    return this.#client;
+  }
+
+  async open(): Promise<void> {
+    this.#store =
+      this.mode.store === "file"
+        ? await SqliteProvider.open(this.file)
+        : await SqliteProvider.inMemory();
+  }
+
+  /** Starts a runtime in this world's mode, on its store by default; it is shut down with the world. */
+  async start(options: Partial<RuntimeOptions>): Promise<Runtime> {
+    const runtime = await Runtime.start({
+      store: this.store,
+      logger: this.log,
+      lease: "1s",
+      ...options,
+      residency: { evictAfterEveryTurn: this.mode.isCold, ...options.residency },
+    });
+    this.#runtimes.push(runtime);
+    return runtime;
+  }
+
+  /** Shuts every runtime down; a file store is closed and opened again, as after a restart. */
+  async restart(): Promise<void> {
+    await this.stop();
+    if (this.mode.store === "memory") return;
+    await this.store.close();
+    this.#client = undefined;
+    await this.open();
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(
+      this.#runtimes.splice(0).map((runtime) => runtime.shutdown({ timeout: "5s" })),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.#store?.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  /** Waits until an instance has recorded `count` events of this kind in its current execution. */
+  async untilRecorded(instanceId: string, kind: HistoryEvent["kind"], count = 1): Promise<void> {
+    await eventually(async () => {
+      const { status } = await this.client.getOrchestrationStatus(instanceId);
+      if (status === "NotFound" || status === "Pending") return false;
+      const history = await this.client.readExecutionHistory(instanceId).catch(() => []);
+      return history.filter((event) => event.kind === kind).length >= count;
+    });
+  }
+
+  /** All histories of all instances, without what must differ between runs. */
+  async histories(): Promise<Record<string, unknown[]>> {
+    const histories: Record<string, unknown[]> = {};
+    const { instances } = await this.client.listInstances({ limit: 1000 });
+    for (const { instanceId } of instances) {
+      for (const execution of await this.client.listExecutions(instanceId)) {
+        const events = await this.client.readExecutionHistory(instanceId, execution.executionId);
+        histories[`${instanceId}#${execution.executionId}`] = events.map(normalize);
+      }
+    }
+    return histories;
+  }
+}
+
+const VOLATILE = ["timestampMs", "seed", "fireAtMs", "stack"];
+
+/** Drops times, seeds and stacks, at every depth. */
+export function normalize(event: HistoryEvent): Record<string, unknown> {
+  const text = JSON.stringify(event, (key, value: unknown) =>
+    VOLATILE.includes(key) ? undefined : value,
+  );
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+/** Without ids, sorted. */
+function unordered(histories: Record<string, unknown[]>): Record<string, string[]> {
+  return Object.fromEntries(
+    Object.entries(histories).map(([id, events]) => [
+      id,
+      events
+        .map((event) => JSON.stringify({ ...(event as object), eventId: 0, sourceEventId: 0 }))
+        .sort(),
+    ]),
+  );
+}
+
+/**
+ * Declares a scenario.
+ *
+ * @param title - Begins with the scenario's numbers, such as "S004 ..."
+ */
+export function scenario(
+  title: string,
+  body: (world: World) => Promise<void>,
+  options: ScenarioOptions = {},
+): void {
+  const { compare = "exact", modes = MODES } = options;
+  describe(title, () => {
+    const recorded = new Map<string, Record<string, unknown[]>>();
+    test.each(modes)("$name", async (mode) => {
+      const world = new World(mode);
+      try {
+        await world.open();
+        await body(world);
+        recorded.set(mode.name, await world.histories());
+      } finally {
+        await world.close();
+      }
+    });
+    if (compare !== "none" && modes.length > 1) {
+      test("the histories of all runs agree", () => {
+        const [first, ...others] = [...recorded.values()].map((histories) =>
+          compare === "exact" ? histories : unordered(histories),
+        );
+        expect(others).toHaveLength(modes.length - 1);
+        for (const other of others) expect(other).toEqual(first);
+      });
+    }
+    afterAll(() => {
+      recorded.clear();
+    });
+  });
+}
