@@ -71,6 +71,8 @@ export class ActivityDispatcher {
   #averageMs = 1;
   #mayBeMore = true;
   #isClaiming = false;
+  /** What is on its way back to the store: until it lands, this node must not leave. */
+  readonly #leaving = new Set<Promise<void>>();
   /** The suspect that is being tried. */
   #trial: ActivityRun | undefined;
   /** A trial has to wait until all is calm. */
@@ -84,7 +86,8 @@ export class ActivityDispatcher {
   }
 
   get isIdle(): boolean {
-    return this.#usedSlots === 0 && this.#waiting.length === 0;
+    const isUsed = this.#usedSlots > 0 || this.#waiting.length > 0;
+    return !isUsed && !this.#isClaiming && this.#leaving.size === 0;
   }
 
   get #usedSlots(): number {
@@ -179,7 +182,8 @@ export class ActivityDispatcher {
     const runs = [...this.#running.values()];
     for (const run of runs) run.abort("shutdown");
     // Those that react to their signal end with an outcome of their own that counts for nothing.
-    await Promise.all(runs.map((run) => this.#release(run.claimed.claim, 0)));
+    for (const run of runs) void this.#release(run.claimed.claim, 0);
+    await Promise.all(this.#leaving);
   }
 
   #room(): number {
@@ -305,7 +309,13 @@ export class ActivityDispatcher {
   async #release(claim: ActivityClaim, delayMs: number): Promise<void> {
     const { hub } = this.#parts;
     const visibleAtMs = hub.provider.nowMs() + delayMs;
-    await hub.insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted: false }); // (I2)
+    const leaving = hub
+      .insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted: false }) // (I2)
+      .then(() => {
+        this.#leaving.delete(leaving);
+      });
+    this.#leaving.add(leaving);
+    await leaving;
   }
 
   /** Claims from the store when there is room worth a transaction. */

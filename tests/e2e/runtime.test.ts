@@ -15,8 +15,10 @@ import type {
   ClaimInstancesRequest,
   Provider,
   WriteOperation,
+  WriteOutcome,
 } from "../../src/provider/provider.ts";
 import { faultyStore } from "../support/fault-provider.ts";
+import { hooked } from "../support/hooked-store.ts";
 import { recordingLogger, type RecordingLogger } from "../support/logger.ts";
 import { findViolations } from "../support/oracle.ts";
 import { eventually, gate } from "../support/signal.ts";
@@ -219,6 +221,35 @@ describe("without code", () => {
     await start({ orchestrations: [chain], activities: [late], maxAttempts: 2 });
     expect(await handle.result(LIMIT)).toBe(1);
     expect(attempts).toEqual([1]);
+  });
+
+  test("a shutdown waits for what is on its way back, so that no attempt is counted", async () => {
+    const first = await start({ orchestrations: [chain], maxAttempts: 2 });
+    const handle = await client.startOrchestration("a", chain, 1);
+    await first.shutdown();
+    const held = gate();
+    const arrived = gate();
+    const released: WriteOutcome[] = [];
+    const slow = hooked(store, async (operations, next) => {
+      const isRelease = operations.some(({ kind }) => kind === "releaseActivity");
+      if (isRelease) {
+        arrived.open();
+        await held.opened;
+      }
+      const outcomes = await next();
+      if (isRelease) released.push(...outcomes);
+      return outcomes;
+    });
+    const second = await start({ store: slow.provider, orchestrations: [chain], maxAttempts: 2 });
+    await arrived.opened;
+    const isOver = second.shutdown();
+    await new Promise((resolve) => setTimeout(resolve, 30)); // Long enough to leave the list too early.
+    held.open();
+    await isOver;
+    await eventually(() => released.length > 0);
+    expect(released.map(({ kind }) => kind)).not.toContain("claimLost");
+    await start({ orchestrations: [chain], activities: [step], maxAttempts: 2 });
+    expect(await handle.result(LIMIT)).toBe(1);
   });
 
   test("R22 a message that cannot be read parks a resident instance, and a cancel ends it", async () => {
