@@ -3,12 +3,12 @@ import { describe, expect, test } from "vitest";
 import { eventually } from "../../tests/support/signal.ts";
 import { ProviderError } from "./errors.ts";
 import { InstanceWatch } from "./instance-watch.ts";
-import type { InstanceRow, Provider } from "./provider.ts";
+import type { InstanceRow, Provider, StoreChange } from "./provider.ts";
 
 interface Store {
   readonly reads: string[][];
   readonly rows: Map<string, Partial<InstanceRow>>;
-  readonly listeners: Set<() => void>;
+  readonly listeners: Set<(change: StoreChange) => void>;
   onRead: () => void;
   readonly watch: InstanceWatch;
 }
@@ -16,7 +16,7 @@ interface Store {
 function open(): Store {
   const reads: string[][] = [];
   const rows = new Map<string, Partial<InstanceRow>>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(change: StoreChange) => void>();
   const provider = {
     readInstances: async (ids: readonly string[]) => {
       reads.push([...ids]);
@@ -26,7 +26,7 @@ function open(): Store {
         return row === undefined ? [] : [{ instanceId, ...row } as InstanceRow];
       });
     },
-    watch: (listener: () => void) => {
+    watch: (listener: (change: StoreChange) => void) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
@@ -67,8 +67,19 @@ describe("looking", () => {
     const done = store.watch.waitFor("a", isDone, { subject });
     await eventually(() => store.reads.length === 1);
     store.rows.set("a", { status: "Completed" });
-    for (const listener of store.listeners) listener();
+    for (const listener of store.listeners) listener({ hasWork: true });
     expect(await done).toBe("a");
+  });
+
+  test("a change that names its instances reads those alone", async () => {
+    const store = open();
+    const done = store.watch.waitFor("a", isDone, { subject });
+    void store.watch.waitFor("b", isDone, { subject, timeoutMs: 50 }).catch(() => undefined);
+    await eventually(() => store.reads.flat().length === 2);
+    store.rows.set("a", { status: "Completed" });
+    for (const listener of store.listeners) listener({ instanceIds: ["a", "c"], hasWork: false });
+    expect(await done).toBe("a");
+    expect(store.reads.flat()).toEqual(["a", "b", "a"]);
   });
 
   test("however many wait, one read answers them (I1)", async () => {

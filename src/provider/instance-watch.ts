@@ -86,8 +86,9 @@ export class InstanceWatch {
     const waiters = this.#waiters.get(instanceId) ?? new Set();
     this.#waiters.set(instanceId, waiters);
     waiters.add(waiter);
-    this.#endWatch ??= this.#provider.watch(() => {
-      this.#notifyAll();
+    this.#endWatch ??= this.#provider.watch(({ instanceIds }) => {
+      if (instanceIds === undefined) this.#notifyAll();
+      else for (const id of instanceIds) this.notify(id);
     });
     this.#safetyPoll ??= setInterval(() => {
       this.#notifyAll();

@@ -26,13 +26,16 @@
  *     names are removed by it.
  * P6. Ids (events, executions) come from the runtime; a duplicate (instance, execution, first event)
  *     in history is refused as an error of the whole batch.
- * P7. Errors are `ProviderError`s that say whether they are retryable. After a retryable error
- *     nothing of the batch has happened.
+ * P7. Errors are `ProviderError`s that say whether they are retryable. After a retryable error of
+ *     `write` nothing of the batch has happened; or, where the answer was lost on its way, the store
+ *     knows the operation objects again when the same ones are written once more, and answers for
+ *     those that have landed as it would have the first time.
  * (Semantics sections 18, 20, 21, 26, 27, 30; weaknesses R1, R21, R22, R24, R25, R28, R30.)
  */
 
 import type { EncodedValue, ParentLink } from "../history/event.ts";
 import type { Failure } from "../history/failure.ts";
+import type { Transaction } from "./transaction.ts";
 
 /** The version of this contract; grows when an existing provider would no longer be correct. */
 export const PROVIDER_CONTRACT_VERSION = 1;
@@ -343,10 +346,25 @@ export interface ClaimActivitiesRequest {
   readonly attempts?: AttemptRange | undefined;
 }
 
+/**
+ * The code that a node has. It is handed the work that it has code for, and work that no live node
+ * has code for: somebody must park that and say so. A name alone fits an instance whose version has
+ * not been chosen yet.
+ */
+export interface NodeCode {
+  readonly orchestrations: readonly {
+    readonly name: string;
+    readonly versions: readonly string[];
+  }[];
+  readonly activities: readonly string[];
+}
+
 export interface NodeDescription {
   /** Where the node runs, for operators. */
   readonly label: string;
   readonly leaseMs: number;
+  /** @default code for everything */
+  readonly code?: NodeCode | undefined;
 }
 
 export interface NodeRow extends NodeDescription {
@@ -408,6 +426,39 @@ export interface ListPage {
   readonly cursor?: string | undefined;
 }
 
+/** What another process may have changed. */
+export interface StoreChange {
+  /** The instances whose rows are no longer the same; undefined when it may be any. */
+  readonly instanceIds?: readonly string[] | undefined;
+  /** Whether there may be something to claim, or news for an instance that is held. */
+  readonly hasWork: boolean;
+}
+
+/** Transactions that the store's operations and the user's own statements share. */
+export interface ProviderTransactions {
+  /**
+   * Runs `work` in a new transaction, which is committed when the promise fulfils and rolled back
+   * when it rejects. One transaction may be open per call; calls do not wait for each other longer
+   * than the store's own locks demand.
+   *
+   * @throws what `work` throws; ProviderError when the store fails. With a retryable error nothing
+   *   has happened.
+   */
+  run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
+  /**
+   * Applies operations inside a transaction that somebody else ends: they land if it does. P1 to P6
+   * hold, but for durability. Other processes, and this one, learn of them after the commit.
+   *
+   * @param transaction - One of {@link run}, or the driver's own connection inside a transaction that
+   *   the user has begun
+   * @throws UsageError `invalid_argument` when it is neither
+   */
+  write(
+    transaction: unknown,
+    operations: readonly WriteOperation[],
+  ): Promise<readonly WriteOutcome[]>;
+}
+
 /** A store. Every method rejects with `ProviderError` and nothing else. */
 export interface Provider extends AsyncDisposable {
   /** Such as `sqlite`; shown in logs. */
@@ -438,8 +489,11 @@ export interface Provider extends AsyncDisposable {
   nextDueMs(afterMs: number): Promise<number | undefined>;
   /** Which of these claims are no longer current. */
   findLostActivities(claims: readonly ActivityClaim[]): Promise<readonly ActivityClaim[]>;
-  /** Makes every parked instance claimable at once; called when a runtime with (perhaps) other code starts. */
-  unblockInstances(): Promise<void>;
+  /**
+   * Makes every parked instance and every activity that was handed back for later claimable at once;
+   * called when a runtime with (perhaps) other code starts. Delayed starts keep waiting.
+   */
+  unblockWork(): Promise<void>;
 
   registerNode(description: NodeDescription): Promise<NodeId>;
   /** False when the node is no longer registered: everything it held is void. */
@@ -467,11 +521,15 @@ export interface Provider extends AsyncDisposable {
   >;
 
   /**
-   * Calls `listener` soon after another process may have changed the store.
+   * Calls `listener` soon after another process may have changed the store, and misses nothing for
+   * good: a store whose notifications may be lost asks again by itself, slowly.
    *
    * @returns A function that ends the watch
    */
-  watch(listener: () => void): () => void;
+  watch(listener: (change: StoreChange) => void): () => void;
+
+  /** Absent where no statements of the user can share a transaction with the store's own. */
+  readonly transactions?: ProviderTransactions | undefined;
 
   /** Idempotent. Operations under way end first; later calls reject with `closed`. */
   close(): Promise<void>;

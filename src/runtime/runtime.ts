@@ -107,7 +107,7 @@ export class Runtime implements AsyncDisposable {
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await this.#nodes.acquire();
-    await store.unblockInstances();
+    await store.unblockWork();
     const local: LocalRuntime = {
       get isGathering() {
         return turnLoop.isBusy;
@@ -128,8 +128,8 @@ export class Runtime implements AsyncDisposable {
       },
     };
     this.#leaveHub = this.#hub.join(local);
-    this.#endWatch = store.watch(() => {
-      this.#wake();
+    this.#endWatch = store.watch(({ hasWork }) => {
+      if (hasWork) this.#wake();
     });
     this.#nodes.start();
     this.#activities.start();

@@ -166,7 +166,7 @@ describe("starts", () => {
 
   test("a runtime that cannot start leaves nothing behind", async () => {
     const faulty = faultyStore(store);
-    faulty.failAt("unblockInstances", 1, "permanent");
+    faulty.failAt("unblockWork", 1, "permanent");
     await expect(start({ store: faulty.provider })).rejects.toMatchObject({ code: "store_failed" });
     expect(await noNodes()).toBe(true);
   });
@@ -178,7 +178,7 @@ describe("starts", () => {
     let claimedBeforeWrite: number | undefined;
     const counting = new Proxy<Provider>(store, {
       get: (_, key) => {
-        const value: unknown = store[key as keyof Provider];
+        const value: unknown = (store as Provider)[key as keyof Provider];
         if (key === "claimInstances")
           return async (request: ClaimInstancesRequest) => {
             const instances = await store.claimInstances(request);
@@ -320,7 +320,7 @@ describe("poison", () => {
     await client.startOrchestration("loop", loop, 0);
     await eventually(async () => (await store.readInstances(["loop"]))[0]?.blocked);
     await first.shutdown();
-    await store.unblockInstances();
+    await store.unblockWork();
     await crash(3);
     await start({ orchestrations: [loop], maxAttempts: 2 });
     expect(await client.waitForOrchestration("loop", LIMIT)).toMatchObject({ status: "Failed" });

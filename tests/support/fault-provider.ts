@@ -17,7 +17,7 @@ export type StoreMethod = Exclude<
   {
     [K in keyof Provider]: Provider[K] extends (...args: never[]) => Promise<unknown> ? K : never;
   }[keyof Provider],
-  "close" | typeof Symbol.asyncDispose
+  "close" | typeof Symbol.asyncDispose | undefined
 >;
 
 export interface FaultyStore {

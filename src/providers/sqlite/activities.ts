@@ -65,6 +65,12 @@ update activities
 set owner = null
 where owner = ?`;
 
+const UNBLOCK = `
+update activities
+set visible_ms = ?
+where owner is null
+  and visible_ms > ?`;
+
 const FIND_WAITING = `
 select a.instance, a.execution, a.activity_id, i.id, a.name, a.body, a.tag, a.session, a.attempt,
   a.heartbeat
@@ -121,6 +127,7 @@ export class Activities {
   readonly #heartbeat: SqliteStatement;
   readonly #release: SqliteStatement;
   readonly #releaseNode: SqliteStatement;
+  readonly #unblock: SqliteStatement;
   readonly #findWaiting: SqliteStatement;
   readonly #claim: SqliteStatement;
   readonly #nextDue: SqliteStatement;
@@ -134,6 +141,7 @@ export class Activities {
     this.#heartbeat = connection.prepare(HEARTBEAT);
     this.#release = connection.prepare(RELEASE);
     this.#releaseNode = connection.prepare(RELEASE_NODE);
+    this.#unblock = connection.prepare(UNBLOCK);
     this.#findWaiting = connection.prepare(FIND_WAITING);
     this.#claim = connection.prepare(CLAIM);
     this.#nextDue = connection.prepare(NEXT_DUE);
@@ -186,6 +194,11 @@ export class Activities {
   /** Frees what a node worked on; the attempts stay counted. */
   releaseNode(node: SqlValue): void {
     this.#releaseNode.run(node);
+  }
+
+  /** Shows what was handed back for later. */
+  unblock(nowMs: number): void {
+    this.#unblock.run(nowMs, nowMs);
   }
 
   /** Hands out what waits, oldest first. */

@@ -5,12 +5,18 @@
  * I2. The timer exists only while somebody listens, and keeps no process alive.
  */
 
+import type { StoreChange } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
+
+type Listener = (change: StoreChange) => void;
+
+/** The file does not say what has changed. */
+const ANYTHING: StoreChange = { hasWork: true };
 
 export class ChangeWatch {
   readonly #dataVersion: SqliteStatement;
   readonly #pollMs: number;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
   #seen: unknown;
 
@@ -20,9 +26,9 @@ export class ChangeWatch {
   }
 
   /** @returns A function that ends this watch */
-  add(listener: () => void): () => void {
+  add(listener: Listener): () => void {
     // The same function may listen twice.
-    const entry = (): void => listener();
+    const entry: Listener = (change) => listener(change);
     this.#listeners.add(entry);
     if (this.#timer === undefined) {
       this.#seen = this.#read();
@@ -48,7 +54,7 @@ export class ChangeWatch {
     const version = this.#read();
     if (version === this.#seen) return;
     this.#seen = version;
-    for (const listener of [...this.#listeners]) listener();
+    for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 
   #read(): unknown {

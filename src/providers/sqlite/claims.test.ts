@@ -239,13 +239,13 @@ describe.each(BACKINGS)("parking an instance of a %s store", (backing) => {
     expect(await store.claim()).toMatchObject([{ dueTimers: [timer(1, 1_000_005)] }]);
   });
 
-  test("ends at once with unblockInstances(), except for delayed starts", async () => {
+  test("ends at once with unblockWork(), except for delayed starts", async () => {
     const store = await StoreUnderTest.open(backing);
     await store.start("a");
     const [claimed] = await store.claim();
     await store.release(claimed!.claim, { visibleAtMs: store.clock.ms + 60_000 });
     await store.start("later", { notBeforeMs: store.clock.ms + 60_000 });
-    await store.provider.unblockInstances();
+    await store.provider.unblockWork();
     expect((await store.claim()).map((it) => it.instanceId)).toEqual(["a"]);
     expect(await store.provider.nextDueMs(store.clock.ms)).toBe(store.clock.ms + 60_000);
   });

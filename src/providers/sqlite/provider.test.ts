@@ -29,7 +29,7 @@ function callAll(provider: Provider): Promise<unknown>[] {
     provider.readHeldWork(1, 1),
     provider.nextDueMs(0),
     provider.findLostActivities([]),
-    provider.unblockInstances(),
+    provider.unblockWork(),
     provider.registerNode({ label: "x", leaseMs: 1 }),
     provider.renewNode(1),
     provider.listNodes(),

@@ -32,6 +32,7 @@ import {
   type NodeRow,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
+  type StoreChange,
   type WriteOperation,
   type WriteOutcome,
 } from "../../provider/provider.ts";
@@ -172,12 +173,13 @@ export class SqliteProvider implements Provider {
     });
   }
 
-  unblockInstances(): Promise<void> {
+  unblockWork(): Promise<void> {
     return this.#call("write to", () => {
       const nowMs = this.nowMs();
       this.#store.connection.fleetingTransaction(() => {
         this.#tables.messages.unblock(nowMs);
         this.#tables.instances.unblock(nowMs);
+        this.#tables.activities.unblock(nowMs);
       });
     });
   }
@@ -242,7 +244,7 @@ export class SqliteProvider implements Provider {
     });
   }
 
-  watch(listener: () => void): () => void {
+  watch(listener: (change: StoreChange) => void): () => void {
     // Nobody else can reach the memory of this process.
     const isShared = this.#store.file !== undefined && this.#closing === undefined;
     return isShared ? this.#watch.add(listener) : () => undefined;
