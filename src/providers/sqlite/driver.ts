@@ -9,7 +9,7 @@
  *     the same way.
  */
 
-import { escapeText, unescapeText } from "./texts.ts";
+import { escapeText, unescapeText } from "../../provider/texts.ts";
 
 /** What a statement takes and gives. */
 export type SqlValue = string | number | null;
