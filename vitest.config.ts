@@ -35,6 +35,8 @@ export default defineConfig({
   test: {
     reporters: ["default", new ClosingLineReporter()],
     passWithNoTests: true,
+    // One PostgreSQL server for the whole run; it is ready within a second.
+    globalSetup: ["./tests/support/postgres-server.ts"],
     coverage: {
       provider: "v8",
       include: ["src/**/*.ts"],

@@ -46,6 +46,7 @@ export type ErrorCode =
   | "poison"
   // The store.
   | "store_busy"
+  | "store_unreachable"
   | "store_failed"
   | "store_not_found"
   | "store_not_ours"

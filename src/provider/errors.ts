@@ -5,6 +5,7 @@ import { DuroxideError, type ErrorCode } from "../foundation/errors.ts";
 export type ProviderErrorCode = Extract<
   ErrorCode,
   | "store_busy"
+  | "store_unreachable"
   | "store_failed"
   | "store_not_found"
   | "store_not_ours"

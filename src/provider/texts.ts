@@ -1,9 +1,9 @@
 /**
- * Texts as the file holds them.
+ * Texts as a store holds them that cannot hold U+0000.
  *
- * Bindings hand texts to SQLite and back as C strings, and some of them end a text at its first
- * U+0000: two ids would silently become one. So U+0000 is written as U+0001 and "0", and U+0001
- * itself as U+0001 and "1". Prefixes stay prefixes, and nearly every text stays as it is.
+ * PostgreSQL refuses it, and some bindings of SQLite end a text there: two ids would silently become
+ * one. So U+0000 is written as U+0001 and "0", and U+0001 itself as U+0001 and "1". Prefixes stay
+ * prefixes, and nearly every text stays as it is.
  */
 
 const NUL = "\u0000";

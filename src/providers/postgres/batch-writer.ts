@@ -1,0 +1,102 @@
+/**
+ * Sends batches of operations, and finds out what became of one whose answer was lost.
+ *
+ * I1. One batch is under way at a time; each has a number, and the server applies a number once.
+ * I2. After a lost answer the next call asks first: the server either gives the answer again, or makes
+ *     sure that the lost batch never lands. Then the operations that have landed are answered from
+ *     memory, the others are sent. (P7)
+ */
+
+import { ProviderError } from "../../provider/errors.ts";
+import type { WriteOperation, WriteOutcome } from "../../provider/provider.ts";
+import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
+import { encodeBatch, type EncodedBatch } from "./encode.ts";
+import { isConnectionLost } from "./store-errors.ts";
+
+/** Sends one call of `@.write` and gives back its answer as text. */
+export type SendBatch = (batch: number, content: EncodedBatch) => Promise<string>;
+
+const NOTHING: EncodedBatch = { operations: "[]", keys: [], ids: [], nodes: [] };
+
+interface Answer {
+  readonly now: number;
+  readonly o: readonly OutcomeAnswer[];
+}
+
+interface LostBatch {
+  readonly batch: number;
+  readonly operations: readonly WriteOperation[];
+}
+
+export class BatchWriter {
+  readonly #send: SendBatch;
+  readonly #noteTime: (serverMs: number) => void;
+  #batch = 0;
+  #lost: LostBatch | undefined;
+  /** What landed in a lost batch, until somebody asks. */
+  #landed = new Map<WriteOperation, WriteOutcome>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(send: SendBatch, noteTime: (serverMs: number) => void) {
+    this.#send = send;
+    this.#noteTime = noteTime;
+  }
+
+  /** Rejects with what the driver throws. */
+  write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    const answer = this.#last.then(() => this.#write(operations));
+    this.#last = answer.catch(() => undefined); // (I1)
+    return answer;
+  }
+
+  async #write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    if (this.#lost !== undefined) await this.#resolve(this.#lost);
+    const landed = this.#landed;
+    if (landed.size === 0) return this.#sendAll(operations);
+    this.#landed = new Map();
+    const outcomes = operations.map((operation) => landed.get(operation));
+    const rest = operations.filter((operation) => !landed.has(operation));
+    if (rest.length === 0) return outcomes as WriteOutcome[];
+    try {
+      const others = await this.#sendAll(rest);
+      let next = 0;
+      return outcomes.map((outcome) => outcome ?? (others[next++] as WriteOutcome));
+    } catch (error) {
+      this.#landed = landed;
+      throw error;
+    }
+  }
+
+  async #sendAll(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    const content = encodeBatch(operations);
+    this.#batch += 1;
+    const batch = this.#batch;
+    let answer: string;
+    try {
+      answer = await this.#send(batch, content);
+    } catch (error) {
+      if (error instanceof ProviderError || isConnectionLost(error)) {
+        this.#lost = { batch, operations };
+      }
+      throw error;
+    }
+    return this.#read(operations, answer);
+  }
+
+  /** (I2) */
+  async #resolve({ batch, operations }: LostBatch): Promise<void> {
+    const answer = await this.#send(batch, NOTHING);
+    this.#lost = undefined;
+    if ((parseAnswer(answer) as Answer).o.length === 0) return;
+    const outcomes = this.#read(operations, answer);
+    operations.forEach((operation, i) => {
+      this.#landed.set(operation, outcomes[i] as WriteOutcome);
+    });
+  }
+
+  #read(operations: readonly WriteOperation[], text: string): WriteOutcome[] {
+    const { now, o } = parseAnswer(text) as Answer;
+    this.#noteTime(now);
+    return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
+  }
+}

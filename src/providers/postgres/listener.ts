@@ -1,0 +1,181 @@
+/**
+ * Hears of what other processes change.
+ *
+ * I1. The connection, its timers and the pool's attention exist only while somebody listens.
+ * I2. Our own commits are not reported: their news is told in this process already.
+ * I3. Whatever may have been missed (a broken connection, a pooler that passes nothing on) is made
+ *     up for: after a reconnection, and every `pollMs`, everybody is told to look.
+ */
+
+import { createDeferred } from "../../foundation/deferred.ts";
+import type { StoreChange } from "../../provider/provider.ts";
+import { unescapeText } from "../../provider/texts.ts";
+import type { PgPool, PgPoolClient } from "./driver.ts";
+
+type Listener = (change: StoreChange) => void;
+
+const ANYTHING: StoreChange = { hasWork: true };
+const RECONNECT_MS_MIN = 100;
+const RECONNECT_MS_MAX = 10_000;
+
+export interface ChangeListenerOptions {
+  readonly pool: PgPool;
+  readonly channel: string;
+  /** This process's name in notifications. */
+  readonly writer: string;
+  readonly hasNotifications: boolean;
+  readonly pollMs: number;
+  /** A number that every commit of another process changes; asked where there are no notifications. */
+  readonly readVersion: () => Promise<string>;
+}
+
+export class ChangeListener {
+  readonly #options: ChangeListenerOptions;
+  readonly #listeners = new Set<Listener>();
+  #client: PgPoolClient | undefined;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #session: Promise<void> | undefined;
+  #hangUp: (() => void) | undefined;
+  #version: string | undefined;
+
+  constructor(options: ChangeListenerOptions) {
+    this.#options = options;
+  }
+
+  /** @returns A function that ends this watch */
+  add(listener: Listener): () => void {
+    // The same function may listen twice.
+    const entry: Listener = (change) => listener(change);
+    this.#listeners.add(entry);
+    this.#start();
+    return () => {
+      this.#listeners.delete(entry);
+      if (this.#listeners.size === 0) this.#stop();
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    this.#stop();
+    await this.#session;
+  }
+
+  get #isWanted(): boolean {
+    return this.#listeners.size > 0;
+  }
+
+  #start(): void {
+    const { hasNotifications, pollMs } = this.#options;
+    this.#timer ??= setInterval(() => void this.#poll(), pollMs).unref();
+    if (!hasNotifications || this.#session !== undefined) return;
+    this.#session = this.#listen().finally(() => {
+      this.#session = undefined;
+      if (this.#isWanted) this.#start();
+    });
+  }
+
+  #stop(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#hangUp?.();
+  }
+
+  #tell(change: StoreChange): void {
+    for (const listener of [...this.#listeners]) listener(change);
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#options.hasNotifications) {
+      // A connection that is silently gone is found out by using it.
+      this.#client?.query({ text: "select 1" }).catch(() => this.#hangUp?.());
+      this.#tell(ANYTHING);
+      return;
+    }
+    try {
+      const version = await this.#options.readVersion();
+      if (version === this.#version) return;
+      this.#version = version;
+    } catch {
+      // Unknown is a change: the listener's own call then meets the error and reports it.
+    }
+    this.#tell(ANYTHING);
+  }
+
+  /** Never rejects. */
+  async #listen(): Promise<void> {
+    let isFirst = true;
+    for (let delayMs = RECONNECT_MS_MIN; this.#isWanted;) {
+      const end = createDeferred<undefined>();
+      this.#hangUp = () => {
+        end.resolve(undefined);
+      };
+      const isConnected = await this.#connect(end.promise, isFirst);
+      delayMs = isConnected ? RECONNECT_MS_MIN : Math.min(delayMs * 2, RECONNECT_MS_MAX);
+      isFirst = false;
+      await pause(delayMs, end.promise);
+    }
+  }
+
+  /** @returns Whether there was a connection, once it has ended */
+  async #connect(end: Promise<unknown>, isFirst: boolean): Promise<boolean> {
+    const { pool, channel } = this.#options;
+    let client: PgPoolClient;
+    try {
+      client = await pool.connect();
+    } catch {
+      return false;
+    }
+    const onEnd = (): void => this.#hangUp?.();
+    client.on("error", onEnd);
+    client.on("notification", this.#onNotification);
+    try {
+      await client.query({ text: `listen "${channel}"` });
+      this.#client = client;
+      if (!isFirst) this.#tell(ANYTHING); // (I3)
+      await end;
+      return true;
+    } catch {
+      return false;
+    } finally {
+      this.#client = undefined;
+      client.removeListener("notification", this.#onNotification);
+      client.release(true); // Nobody else wants a connection that listens.
+    }
+  }
+
+  readonly #onNotification = (message: {
+    readonly channel: string;
+    readonly payload?: string | undefined;
+  }): void => {
+    if (message.channel !== this.#options.channel) return;
+    const change = parsePayload(message.payload ?? "", this.#options.writer);
+    if (change !== undefined) this.#tell(change);
+  };
+}
+
+/** @returns Undefined for our own */
+function parsePayload(payload: string, writer: string): StoreChange | undefined {
+  try {
+    const { w, k, i } = JSON.parse(payload) as {
+      readonly w: string | null;
+      readonly k: boolean;
+      readonly i?: readonly string[] | null;
+    };
+    if (w === writer) return undefined; // (I2)
+    return {
+      hasWork: k,
+      ...(i !== undefined && { instanceIds: (i ?? []).map(unescapeText) }),
+    };
+  } catch {
+    return ANYTHING;
+  }
+}
+
+async function pause(ms: number, end: Promise<unknown>): Promise<void> {
+  const over = createDeferred<undefined>();
+  const timer = setTimeout(() => {
+    over.resolve(undefined);
+  }, ms).unref();
+  await Promise.race([over.promise, end]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,98 @@
+/** What a user may choose about a PostgreSQL store, with units, bounds and defaults. */
+
+import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
+import { UsageError } from "../../foundation/errors.ts";
+
+/** Options of {@link PostgresProvider.connect}. */
+export interface PostgresOptions {
+  /**
+   * The schema that holds the store's tables: a letter or underscore, then letters, digits and
+   * underscores, at most 40 of them. Several stores in one database have different schemas.
+   *
+   * @default "duroxide"
+   */
+  readonly schema?: string | undefined;
+  /**
+   * Whether processes tell each other of changes with LISTEN and NOTIFY. `false` for a pooler in
+   * transaction mode, which cannot pass them on: then each process looks every `pollInterval`.
+   *
+   * @default true
+   */
+  readonly notify?: boolean | undefined;
+  /**
+   * How often to look for changes of others: with notifications a safety net, without them the way.
+   *
+   * @default "60s" with notifications, "1s" without
+   */
+  readonly pollInterval?: DurationInput | undefined;
+  /**
+   * Most connections of the pool that is opened for a URL; at least 6. Ignored for a pool of yours.
+   *
+   * @default 8
+   */
+  readonly maxConnections?: number | undefined;
+  /**
+   * Asked for a password or token before each new connection, as cloud identities need it. Ignored
+   * for a pool of yours.
+   */
+  readonly password?: (() => string | Promise<string>) | undefined;
+  /**
+   * Whether to create or upgrade the tables. `false` for a user without that right; an administrator
+   * then runs {@link PostgresProvider.migrationScript}.
+   *
+   * @default true
+   */
+  readonly migrate?: boolean | undefined;
+  /**
+   * Longest wait for an answer of the server. A commit that takes longer is not lost: its outcome is
+   * asked for before anything else is written.
+   *
+   * @default "30s"
+   */
+  readonly queryTimeout?: DurationInput | undefined;
+}
+
+/** The options after validation. */
+export interface StoreSettings {
+  readonly schema: string;
+  readonly hasNotifications: boolean;
+  readonly pollMs: number;
+  readonly connectionsMax: number;
+  readonly password: (() => string | Promise<string>) | undefined;
+  readonly mayMigrate: boolean;
+  readonly queryTimeoutMs: number;
+}
+
+const CONNECTIONS_MIN = 6;
+const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/i;
+
+/** @throws UsageError `invalid_argument`, `invalid_duration` */
+export function parseOptions(options: PostgresOptions): StoreSettings {
+  const { notify = true, maxConnections = 8, migrate = true } = options;
+  const pollInterval = options.pollInterval ?? (notify ? "60s" : "1s");
+  if (!Number.isSafeInteger(maxConnections) || maxConnections < CONNECTIONS_MIN) {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot connect: \`maxConnections\` is ${String(maxConnections)}; pass a whole number from ${CONNECTIONS_MIN} on`,
+    );
+  }
+  return {
+    schema: parseSchema(options.schema),
+    hasNotifications: notify,
+    pollMs: Math.max(10, parseDurationMs(pollInterval, "pollInterval")),
+    connectionsMax: maxConnections,
+    password: options.password,
+    mayMigrate: migrate,
+    queryTimeoutMs: Math.max(100, parseDurationMs(options.queryTimeout ?? "30s", "queryTimeout")),
+  };
+}
+
+/** @throws UsageError `invalid_argument` */
+export function parseSchema(schema: unknown): string {
+  if (schema === undefined) return "duroxide";
+  if (typeof schema === "string" && SCHEMA.test(schema)) return schema;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use the schema "${typeof schema === "string" ? schema.slice(0, 100) : typeof schema}": a name has at most 40 letters, digits and underscores and begins with no digit; choose another one`,
+  );
+}

@@ -1,0 +1,463 @@
+/**
+ * The PostgreSQL store: any number of processes on one schema of one database.
+ *
+ * Boundary: turns the contract's methods into calls of the schema's functions and errors into
+ * `ProviderError`s; what happens inside a transaction is written in `schema/`.
+ *
+ * I1. A batch, a claim, a look for held work: each is one statement, one round trip, one transaction.
+ * I2. Commits, claims, renewals and reads have connections of their own (see `lane.ts`).
+ * I3. All times are the server's (see `clock.ts`).
+ * I4. An answer that is lost changes nothing (see `batch-writer.ts`, `claimer.ts`, `transactions.ts`).
+ * I5. Nothing is kept in a session but the listening: it works behind a pooler in transaction mode.
+ */
+
+import { systemClock } from "../../foundation/clock.ts";
+import { systemRandom } from "../../foundation/random.ts";
+import { ProviderError } from "../../provider/errors.ts";
+import {
+  type ActivityClaim,
+  type AttemptRange,
+  type ClaimActivitiesRequest,
+  type ClaimedActivity,
+  type ClaimedInstance,
+  type ClaimInstancesRequest,
+  type ExecutionRow,
+  type HeldInstanceWork,
+  type HistoryRow,
+  type InstanceRow,
+  type ListPage,
+  type ListQuery,
+  type NodeDescription,
+  type NodeId,
+  type NodeRow,
+  PROVIDER_CONTRACT_VERSION,
+  type Provider,
+  type ProviderTransactions,
+  type StoreChange,
+  type WriteOperation,
+  type WriteOutcome,
+} from "../../provider/provider.ts";
+import { escapeText } from "../../provider/texts.ts";
+import type { Transaction } from "../../provider/transaction.ts";
+import { BatchWriter } from "./batch-writer.ts";
+import { Claimer, type ClaimTicket } from "./claimer.ts";
+import { ServerClock } from "./clock.ts";
+import {
+  type ClaimedActivityAnswer,
+  type ClaimedInstanceAnswer,
+  type HeldWorkAnswer,
+  type KeyValueMap,
+  parseAnswer,
+  toClaimedActivity,
+  toClaimedInstance,
+  toHeldWork,
+  toInstanceRow,
+  type InstanceAnswer,
+} from "./decode.ts";
+import { createPool, type PgPool } from "./driver.ts";
+import { encodeCode, toStorableJson } from "./encode.ts";
+import { readExecutions, readHistory, readKeyValues } from "./executions.ts";
+import { Lane } from "./lane.ts";
+import { ChangeListener } from "./listener.ts";
+import { listInstances } from "./listing.ts";
+import { channelOf, inSchema, migrate, toScript } from "./migrate.ts";
+import { parseOptions, parseSchema, type PostgresOptions, type StoreSettings } from "./options.ts";
+import {
+  CLAIM_ACTIVITIES,
+  CLAIM_INSTANCES,
+  FIND_LOST,
+  HAS_WORK,
+  LIST_CHILDREN,
+  LIST_NODES,
+  NEXT_DUE,
+  OPEN,
+  READ_HELD,
+  READ_INSTANCES,
+  READ_VERSION,
+  REGISTER,
+  REMOVE_NODE,
+  REMOVE_WRITER,
+  RENEW,
+  UNBLOCK,
+  WRITE,
+} from "./statements.ts";
+import { toProviderError } from "./store-errors.ts";
+import { Transactions } from "./transactions.ts";
+
+type LaneName = "commits" | "claims" | "control" | "reads";
+
+/** Attempts that no work ever reaches. */
+const ATTEMPTS_MAX = 2 ** 53 - 1;
+/** Rows of processes that have not written for so long are taken away, in milliseconds. */
+const WRITER_MS_MAX = 86_400_000;
+
+/** A store in a PostgreSQL database. */
+export class PostgresProvider implements Provider {
+  readonly name: string = "postgres";
+  readonly contractVersion: number = PROVIDER_CONTRACT_VERSION;
+  readonly transactions: ProviderTransactions;
+
+  readonly #pool: PgPool;
+  readonly #isPoolOurs: boolean;
+  readonly #settings: StoreSettings;
+  readonly #subject: string;
+  readonly #writerId: string = systemRandom.uuid();
+  readonly #clock = new ServerClock(systemClock);
+  readonly #lanes: Readonly<Record<LaneName, Lane>>;
+  readonly #writer: BatchWriter;
+  readonly #instanceClaims = new Claimer();
+  readonly #activityClaims = new Claimer();
+  readonly #listener: ChangeListener;
+  readonly #localListeners = new Set<(change: StoreChange) => void>();
+  /** Statements with the name of the schema. */
+  readonly #texts = new Map<string, string>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #closing: Promise<void> | undefined;
+
+  private constructor(pool: PgPool, isPoolOurs: boolean, settings: StoreSettings) {
+    this.#pool = pool;
+    this.#isPoolOurs = isPoolOurs;
+    this.#settings = settings;
+    this.#subject = `schema "${settings.schema}"`;
+    const timeoutMs = settings.queryTimeoutMs;
+    this.#lanes = {
+      commits: new Lane(pool, { width: 1, timeoutMs }),
+      claims: new Lane(pool, { width: 1, timeoutMs }),
+      control: new Lane(pool, { width: 1, timeoutMs }),
+      reads: new Lane(pool, { width: 2, timeoutMs }),
+    };
+    this.#writer = new BatchWriter(
+      (batch, { operations, keys, ids, nodes }) =>
+        this.#ask("commits", WRITE, [this.#writerId, batch, operations, keys, ids, nodes]),
+      (ms) => this.#clock.note(ms),
+    );
+    this.#listener = new ChangeListener({
+      pool,
+      channel: channelOf(settings.schema),
+      writer: this.#writerId,
+      hasNotifications: settings.hasNotifications,
+      pollMs: settings.pollMs,
+      readVersion: () => this.#ask("reads", READ_VERSION, [this.#writerId]),
+    });
+    this.transactions = new Transactions({
+      pool,
+      schema: settings.schema,
+      subject: this.#subject,
+      ask: (sql, values) => this.#ask("control", sql, values),
+      onCommitted: () => {
+        for (const listener of [...this.#localListeners]) listener({ hasWork: true });
+      },
+    });
+  }
+
+  /**
+   * Connects to a database and brings the store's tables up to date.
+   *
+   * @param target - A URL such as `postgres://user:secret@host/database`, or a pool of `pg` that is
+   *   yours: it is not ended by {@link close}, and has at least 6 connections
+   * @throws ProviderError
+   * - `store_unreachable`: no server answers, or it refuses the login
+   * - `store_not_found`: the database does not exist, or its tables lack and `migrate` is false
+   * - `store_not_ours`: the schema holds tables of another program; it was not touched
+   * - `store_too_new`: a newer version of this package has migrated it; it was not touched
+   * - `store_failed`: the driver `pg` is not installed, or a right is missing
+   * @throws UsageError `invalid_argument`, `invalid_duration` for an option
+   */
+  static async connect(
+    target: string | PgPool,
+    options: PostgresOptions = {},
+  ): Promise<PostgresProvider> {
+    const settings = parseOptions(options);
+    const isPoolOurs = typeof target === "string";
+    const pool = isPoolOurs ? await openPool(target, settings) : target;
+    const provider = new PostgresProvider(pool, isPoolOurs, settings);
+    try {
+      await provider.#open();
+      return provider;
+    } catch (error) {
+      if (isPoolOurs) await pool.end();
+      throw error;
+    }
+  }
+
+  /**
+   * The SQL that creates everything, for an administrator to run when the application's user may not.
+   *
+   * @param options.role - The application's user, who gets exactly the rights that it needs
+   * @throws UsageError `invalid_argument` for an unusable schema name
+   */
+  static migrationScript(
+    options: { readonly schema?: string | undefined; readonly role?: string | undefined } = {},
+  ): string {
+    return toScript(parseSchema(options.schema), options.role);
+  }
+
+  /**
+   * Runs `work` in a transaction of the database, see {@link ProviderTransactions.run}. Pass the
+   * transaction to a client's methods, and they land together with your own rows or not at all.
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    return this.transactions.run(work);
+  }
+
+  /** Statements sent so far, listening not included; tests and benchmarks count them. */
+  get queryCount(): number {
+    return Object.values(this.#lanes).reduce((sum, lane) => sum + lane.queryCount, 0);
+  }
+
+  nowMs(): number {
+    return this.#clock.nowMs();
+  }
+
+  write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    return this.#call("write to", () => this.#writer.write(operations));
+  }
+
+  claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
+    const { node, limit, remembered, attempts } = request;
+    const ask = async (ticket: ClaimTicket): Promise<ClaimedInstance[]> => {
+      const items = await this.#askItems<ClaimedInstanceAnswer>("claims", CLAIM_INSTANCES, [
+        ...toClaimValues(node, ticket, limit, attempts),
+        JSON.stringify(Object.fromEntries(remembered)),
+      ]);
+      return items.map((item) => toClaimedInstance(item, node));
+    };
+    return this.#call("claim instances of", () => this.#instanceClaims.claim(node, ask));
+  }
+
+  claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
+    const { node, limit, attempts } = request;
+    const ask = async (ticket: ClaimTicket): Promise<ClaimedActivity[]> => {
+      const values = toClaimValues(node, ticket, limit, attempts);
+      const items = await this.#askItems<ClaimedActivityAnswer>("claims", CLAIM_ACTIVITIES, values);
+      return items.map((item) => toClaimedActivity(item, node));
+    };
+    return this.#call("claim activities of", () => this.#activityClaims.claim(node, ask));
+  }
+
+  hasClaimableWork(): Promise<boolean> {
+    return this.#call("read", async () => (await this.#ask("claims", HAS_WORK, [])) === "true");
+  }
+
+  readHeldWork(node: NodeId, limit: number): Promise<readonly HeldInstanceWork[]> {
+    return this.#call("read", async () =>
+      (await this.#askItems<HeldWorkAnswer>("claims", READ_HELD, [node, limit])).map(toHeldWork),
+    );
+  }
+
+  nextDueMs(afterMs: number): Promise<number | undefined> {
+    return this.#call("read", async () => {
+      const due = await this.#askOptional("claims", NEXT_DUE, [Math.floor(afterMs)]);
+      return due === undefined ? undefined : Number(due);
+    });
+  }
+
+  findLostActivities(claims: readonly ActivityClaim[]): Promise<readonly ActivityClaim[]> {
+    return this.#call("read", async () => {
+      const keys = claims.map((it) => [
+        Number(it.key),
+        it.executionId,
+        it.activityId,
+        Number(it.node),
+        it.attempt,
+      ]);
+      const lost = JSON.parse(
+        await this.#ask("control", FIND_LOST, [JSON.stringify(keys)]),
+      ) as number[];
+      return lost.map((i) => claims[i] as ActivityClaim);
+    });
+  }
+
+  unblockWork(): Promise<void> {
+    return this.#call("write to", async () => {
+      await this.#lanes.control.query(this.#sql(UNBLOCK), [this.#writerId]);
+    });
+  }
+
+  registerNode({ label, leaseMs, code }: NodeDescription): Promise<NodeId> {
+    const codeJson = code === undefined ? null : toStorableJson(encodeCode(code));
+    const values = [this.#writerId, escapeText(label), Math.ceil(leaseMs), codeJson];
+    return this.#call("write to", async () => Number(await this.#ask("control", REGISTER, values)));
+  }
+
+  renewNode(node: NodeId): Promise<boolean> {
+    return this.#call("write to", async () => {
+      const { rowCount } = await this.#lanes.control.query(this.#sql(RENEW), [node]);
+      return rowCount === 1;
+    });
+  }
+
+  listNodes(): Promise<readonly NodeRow[]> {
+    return this.#call("read", async () => {
+      const { rows } = await this.#lanes.control.query(this.#sql(LIST_NODES));
+      return rows.map((row) => ({
+        id: Number(row["id"]),
+        label: String(row["label"]),
+        leaseMs: Number(row["lease_ms"]),
+        renewals: Number(row["renewals"]),
+        isProvablyDead: false,
+      }));
+    });
+  }
+
+  removeNode(node: NodeId, ifRenewals?: number): Promise<boolean> {
+    return this.#call("write to", async () => {
+      const values = [this.#writerId, node, ifRenewals ?? null];
+      const isRemoved = (await this.#ask("control", REMOVE_NODE, values)) === "true";
+      this.#instanceClaims.forget(node);
+      this.#activityClaims.forget(node);
+      return isRemoved;
+    });
+  }
+
+  readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]> {
+    return this.#call("read", async () => {
+      const answers = await this.#askAll(READ_INSTANCES, [instanceIds.map(escapeText)]);
+      return answers.map((answer) => toInstanceRow(answer as InstanceAnswer));
+    });
+  }
+
+  readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined> {
+    return this.#call("read", () => readHistory(this.#askAll, instanceId, executionId));
+  }
+
+  listExecutions(instanceId: string): Promise<readonly ExecutionRow[]> {
+    return this.#call("read", () => readExecutions(this.#askAll, instanceId));
+  }
+
+  listInstances(query: ListQuery): Promise<ListPage> {
+    return this.#call("read", () => listInstances(this.#askAll, query));
+  }
+
+  listChildren(instanceId: string): Promise<readonly InstanceRow[]> {
+    return this.#call("read", async () => {
+      const answers = await this.#askAll(LIST_CHILDREN, [escapeText(instanceId)]);
+      return answers.map((answer) => toInstanceRow(answer as InstanceAnswer));
+    });
+  }
+
+  readKeyValues(instanceId: string): Promise<KeyValueMap | undefined> {
+    return this.#call("read", () => readKeyValues(this.#askAll, instanceId));
+  }
+
+  watch(listener: (change: StoreChange) => void): () => void {
+    if (this.#closing !== undefined) return () => undefined;
+    const entry = (change: StoreChange): void => listener(change);
+    const end = this.#listener.add(entry);
+    // Without notifications nobody else tells this process of its own shared transactions.
+    if (!this.#settings.hasNotifications) this.#localListeners.add(entry);
+    return () => {
+      end();
+      this.#localListeners.delete(entry);
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #open(): Promise<void> {
+    const { schema, mayMigrate } = this.#settings;
+    try {
+      const client = await this.#pool.connect();
+      try {
+        await migrate(client, { schema, subject: this.#subject, mayMigrate });
+      } finally {
+        client.release();
+      }
+      this.#clock.note(Number(await this.#ask("control", OPEN, [WRITER_MS_MAX])));
+    } catch (error) {
+      throw toProviderError(error, "connect to", this.#subject);
+    }
+  }
+
+  async #close(): Promise<void> {
+    await this.#listener.close();
+    await Promise.allSettled([...this.#underWay]);
+    await this.#lanes.commits
+      .query(this.#sql(REMOVE_WRITER), [this.#writerId])
+      .catch(() => undefined); // A day later somebody else does it.
+    if (this.#isPoolOurs) await this.#pool.end();
+  }
+
+  async #call<T>(doing: string, work: () => Promise<T>): Promise<T> {
+    this.#assertOpen();
+    const answer = work();
+    this.#underWay.add(answer);
+    try {
+      return await answer;
+    } catch (error) {
+      throw toProviderError(error, doing, this.#subject);
+    } finally {
+      this.#underWay.delete(answer);
+    }
+  }
+
+  /** One row with one column. */
+  async #ask(lane: LaneName, sql: string, values: unknown[]): Promise<string> {
+    return (await this.#askOptional(lane, sql, values)) ?? "";
+  }
+
+  async #askOptional(lane: LaneName, sql: string, values: unknown[]): Promise<string | undefined> {
+    const { rows } = await this.#lanes[lane].query(this.#sql(sql), values);
+    return (rows[0]?.["answer"] ?? undefined) as string | undefined;
+  }
+
+  /** Items that come with the server's time. */
+  async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<readonly T[]> {
+    const answer = parseAnswer(await this.#ask(lane, sql, values));
+    const { now, items } = answer as { readonly now: number; readonly items: readonly T[] };
+    this.#clock.note(now);
+    return items;
+  }
+
+  /** Rows with one column of JSON each. */
+  readonly #askAll = async (sql: string, values: unknown[]): Promise<unknown[]> => {
+    const { rows } = await this.#lanes.reads.query(this.#sql(sql), values);
+    return rows.map((row) => parseAnswer(row["answer"] as string));
+  };
+
+  #sql(text: string): string {
+    let sql = this.#texts.get(text);
+    if (sql === undefined) {
+      sql = inSchema(text, this.#settings.schema);
+      this.#texts.set(text, sql);
+    }
+    return sql;
+  }
+
+  #assertOpen(): void {
+    if (this.#closing === undefined) return;
+    throw new ProviderError("closed", `Cannot use ${this.#subject}: it is closed; connect again`, {
+      retryable: false,
+    });
+  }
+}
+
+async function openPool(url: string, settings: StoreSettings): Promise<PgPool> {
+  const pool = await createPool({
+    connectionString: url,
+    max: settings.connectionsMax,
+    password: settings.password,
+    applicationName: "duroxide-ts",
+    connectTimeoutMs: settings.queryTimeoutMs,
+  });
+  // An idle connection that breaks reports here; the next query opens another one.
+  pool.on("error", () => undefined);
+  return pool;
+}
+
+function toClaimValues(
+  node: NodeId,
+  { request, isRepeated }: ClaimTicket,
+  limit: number,
+  attempts: AttemptRange | undefined,
+): unknown[] {
+  return [node, request, isRepeated, limit, attempts?.from ?? 0, attempts?.below ?? ATTEMPTS_MAX];
+}

@@ -1,0 +1,85 @@
+/**
+ * Functions that apply a whole batch of operations: one call, one transaction, one round trip.
+ * `@` stands for the quoted schema name.
+ *
+ * F1. All rows that a batch may meet are locked first, in the order of their numbers: two batches
+ *     never wait for each other in a circle.
+ * F2. A batch carries its number. One that has landed already, because its answer was lost, answers
+ *     again and does nothing (P7); one that is still under way is waited for.
+ * F3. Others are told at most once per commit.
+ *
+ * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.
+ */
+
+export const BATCH_FUNCTIONS = `
+create function @.apply(
+  p_writer uuid, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
+) returns json language plpgsql as $$
+declare
+  v_now bigint := @.now_ms();
+  v_outcomes jsonb[] := '{}';
+  v_has_work boolean := false;
+  v_changed text[] := '{}';
+  op jsonb;
+  r record;
+begin
+  perform 1 from @.nodes n where n.id = any (p_nodes) order by n.id for key share;
+  perform 1 from @.instances i where i.seq in (
+    select unnest(p_keys) union select n.seq from @.instances n where n.id = any (p_ids)
+  ) order by i.seq for update;
+  for op in select jsonb_array_elements(p_ops) loop
+    case op ->> 'k'
+      when 'commit' then select * into r from @.commit_turn(op, v_now, p_writer);
+      when 'start' then select * into r from @.start_instance(op, v_now, p_writer);
+      when 'send' then select * into r from @.send_message(op, v_now, p_writer);
+      when 'hand' then select * into r from @.release_instance(op, v_now, p_writer);
+      else select * into r from @.work_on_activity(op, v_now, p_writer);
+    end case;
+    v_outcomes := v_outcomes || r.outcome;
+    v_has_work := v_has_work or coalesce(r.has_work, false);
+    if r.changed <> '{}' then
+      v_changed := v_changed || r.changed;
+    end if;
+  end loop;
+  if v_has_work or v_changed <> '{}' then
+    perform @.notify(p_writer, v_has_work, v_changed);
+  end if;
+  return json_build_object('now', v_now, 'o', to_json(v_outcomes));
+end
+$$;
+
+create function @.write(
+  p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
+) returns json language plpgsql as $$
+declare
+  v_result json;
+begin
+  insert into @.writers as w (id, batch, at_ms) values (p_writer, p_batch, @.now_ms())
+  on conflict (id) do update set batch = p_batch, at_ms = excluded.at_ms where w.batch < p_batch;
+  if not found then
+    select outcomes into v_result from @.writers where id = p_writer and batch = p_batch;
+    if v_result is null then
+      raise exception 'batch % of writer % is older than its last one', p_batch, p_writer
+        using errcode = '22023';
+    end if;
+    return v_result;
+  end if;
+  v_result := @.apply(p_writer, p_ops, p_keys, p_ids, p_nodes);
+  update @.writers set outcomes = v_result where id = p_writer;
+  return v_result;
+end
+$$;
+
+create function @.apply_within(
+  p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
+) returns json language plpgsql as $$
+begin
+  if transaction_timestamp() = statement_timestamp() then
+    raise exception 'no transaction has been begun' using errcode = '25P01';
+  end if;
+  -- Seen by those who look at the list of writers because they get no notifications.
+  insert into @.writers (id, batch, at_ms) values (gen_random_uuid(), 1, @.now_ms());
+  return @.apply(null, p_ops, p_keys, p_ids, p_nodes);
+end
+$$;
+`;

@@ -1,0 +1,252 @@
+/**
+ * Functions that hand work to nodes, and those that keep the list of nodes. `@` stands for the quoted
+ * schema name.
+ *
+ * F1. A claim skips rows that others are claiming (`skip locked`): nobody waits, nobody gets twice.
+ * F2. What is claimed is read in a statement of its own, after the lock: a message that was committed
+ *     while the claim was looking is seen by it.
+ * F3. A claim carries an id of its own. When its answer was lost, the same id asked for again hands
+ *     out what was claimed then, and nothing else; claims of one node wait for each other.
+ * F4. A node is handed work that it has code for, and work that no live node has code for.
+ */
+
+const CODE = `
+create function @.fits(p_node bigint, p_kind text, p_name text, p_version text) returns boolean
+language sql stable as $$
+  select exists (
+    select 1 from @.node_code c
+    where c.node = p_node and c.kind = p_kind and c.name = p_name
+      and (p_version = '' or c.version = p_version)
+  ) or not exists (
+    select 1 from @.node_code c
+    where c.kind = p_kind and c.name = p_name and (p_version = '' or c.version = p_version)
+  ) and not exists (select 1 from @.nodes n where n.takes_all)
+$$;
+`;
+
+const CLAIMS = `
+create function @.claim_instances(
+  p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
+  p_from bigint, p_below bigint, p_remembered jsonb
+) returns json language plpgsql as $$
+declare
+  v_now bigint := @.now_ms();
+  v_takes_all boolean;
+  v_seqs bigint[];
+  v_items json;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
+  select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
+  if not found then
+    return json_build_object('now', v_now, 'items', '[]'::json);
+  end if;
+  if p_is_repeated then
+    select array_agg(i.seq) into v_seqs
+    from @.instances i where i.owner = p_node and i.claim_request = p_request;
+  end if;
+  if v_seqs is null then
+    select array_agg(p.seq order by p.ready_ms, p.seq) into v_seqs from (
+      select i.seq, i.ready_ms from @.instances i
+      where i.owner is null and i.ready_ms <= v_now
+        and i.attempts >= p_from and i.attempts < p_below
+        and (v_takes_all or @.fits(p_node, 'o', i.name, i.version))
+      order by i.ready_ms, i.seq
+      limit p_limit
+      for update skip locked
+    ) p;
+    update @.instances i
+    set owner = p_node, epoch = i.epoch + 1, attempts = i.attempts + 1, retry_ms = 0, ready_ms = null,
+      claim_request = p_request
+    where i.seq = any (v_seqs);
+  end if;
+  select json_agg(json_build_array(
+    i.epoch,
+    i.attempts,
+    @.instance_json(i),
+    (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
+     where m.instance = i.seq and m.visible_ms <= v_now),
+    (select json_agg(json_build_array(t.execution, t.event_id, t.fire_ms)
+       order by t.fire_ms, t.execution, t.event_id) from @.timers t
+     where t.instance = i.seq and t.fire_ms <= v_now),
+    case when (p_remembered -> i.seq::text)::integer is distinct from i.epoch - 1 then coalesce(
+      (select json_agg(json_build_array(h.execution, h.first_event_id, h.last_event_id,
+         h.event_count, h.at_ms, h.format, h.data) order by h.first_event_id)
+       from @.history h where h.instance = i.seq and h.execution = i.execution), '[]'::json) end,
+    (select json_agg(json_build_array(k.key, k.value, k.updated_ms) order by k.key)
+     from @.key_values k where k.instance = i.seq)
+  ) order by u.n) into v_items
+  from unnest(v_seqs) with ordinality as u (seq, n)
+  join @.instances i on i.seq = u.seq;
+  return json_build_object('now', v_now, 'items', coalesce(v_items, '[]'::json));
+end
+$$;
+
+create function @.claim_activities(
+  p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer, p_from bigint, p_below bigint
+) returns json language plpgsql as $$
+declare
+  v_now bigint := @.now_ms();
+  v_takes_all boolean;
+  v_items json;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
+  select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
+  if not found then
+    return json_build_object('now', v_now, 'items', '[]'::json);
+  end if;
+  if not p_is_repeated or not exists (
+    select 1 from @.activities a where a.owner = p_node and a.claim_request = p_request
+  ) then
+    with picked as (
+      select a.instance, a.execution, a.activity_id from @.activities a
+      where a.owner is null and a.visible_ms <= v_now
+        and a.attempt >= p_from and a.attempt < p_below
+        and (v_takes_all or @.fits(p_node, 'a', a.name, ''))
+      order by a.visible_ms, a.instance
+      limit p_limit
+      for update skip locked
+    ), claimed as (
+      update @.activities a
+      set owner = p_node, attempt = a.attempt + 1, claim_request = p_request
+      from picked p
+      where a.instance = p.instance and a.execution = p.execution
+        and a.activity_id = p.activity_id
+      returning a.*
+    )
+    select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, i.id, c.name,
+      c.body, c.tag, c.session, c.heartbeat)
+      order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
+    from claimed c join @.instances i on i.seq = c.instance;
+  else
+    select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, i.id, c.name,
+      c.body, c.tag, c.session, c.heartbeat)
+      order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
+    from @.activities c join @.instances i on i.seq = c.instance
+    where c.owner = p_node and c.claim_request = p_request;
+  end if;
+  return json_build_object('now', v_now, 'items', coalesce(v_items, '[]'::json));
+end
+$$;
+
+create function @.has_claimable_work() returns boolean language sql volatile as $$
+  select exists (select 1 from @.instances i where i.owner is null and i.ready_ms <= @.now_ms())
+    or exists (select 1 from @.activities a where a.owner is null and a.visible_ms <= @.now_ms())
+$$;
+
+create function @.next_due_ms(p_after bigint) returns bigint language plpgsql as $$
+declare
+  -- A process whose clock runs ahead must not step over what is due in between.
+  v_after bigint := least(p_after, @.now_ms());
+begin
+  return least(
+    (select min(i.ready_ms) from @.instances i where i.owner is null and i.ready_ms > v_after),
+    (select min(t.fire_ms) from @.timers t where t.fire_ms > v_after),
+    (select min(a.visible_ms) from @.activities a where a.owner is null and a.visible_ms > v_after)
+  );
+end
+$$;
+
+create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql as $$
+declare
+  v_now bigint := @.now_ms();
+  v_items json;
+begin
+  select json_agg(json_build_array(
+    held.instance,
+    (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
+     where m.instance = held.instance and m.visible_ms <= v_now),
+    (select json_agg(json_build_array(t.execution, t.event_id, t.fire_ms)
+       order by t.fire_ms, t.execution, t.event_id) from @.timers t
+     where t.instance = held.instance and t.fire_ms <= v_now)
+  ) order by held.due_ms) into v_items
+  from (
+    select w.instance, min(w.due_ms) as due_ms from (
+      select m.instance, m.visible_ms as due_ms from @.messages m where m.visible_ms <= v_now
+      union all
+      select t.instance, t.fire_ms from @.timers t where t.fire_ms <= v_now
+    ) w
+    join @.instances i on i.seq = w.instance and i.owner = p_node
+    group by w.instance
+    order by min(w.due_ms)
+    limit p_limit
+  ) held;
+  return json_build_object('now', v_now, 'items', coalesce(v_items, '[]'::json));
+end
+$$;
+
+create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile as $$
+  select coalesce(array_agg(t.n::integer - 1 order by t.n), '{}')
+  from jsonb_array_elements(p_claims) with ordinality as t (c, n)
+  where not exists (
+    select 1 from @.activities a
+    where a.instance = (t.c -> 0)::bigint and a.execution = (t.c -> 1)::integer
+      and a.activity_id = (t.c -> 2)::integer and a.owner = (t.c -> 3)::bigint
+      and a.attempt = (t.c -> 4)::integer
+  )
+$$;
+
+create function @.unblock_work(p_writer uuid) returns void language plpgsql as $$
+declare
+  v_now bigint := @.now_ms();
+begin
+  update @.instances i set retry_ms = 0, ready_ms = @.ready_of(i.seq)
+  from (
+    select n.seq from @.instances n
+    where n.retry_ms > v_now and n.retry_ms > 0 and coalesce(n.start_ms, 0) <= v_now
+    order by n.seq for update
+  ) parked
+  where i.seq = parked.seq;
+  update @.activities a set visible_ms = v_now
+  from (
+    select n.instance, n.execution, n.activity_id from @.activities n
+    where n.owner is null and n.visible_ms > v_now
+    order by n.instance, n.execution, n.activity_id for update
+  ) hidden
+  where a.instance = hidden.instance and a.execution = hidden.execution
+    and a.activity_id = hidden.activity_id;
+end
+$$;
+`;
+
+const NODES = `
+create function @.register_node(
+  p_writer uuid, p_label text, p_lease_ms bigint, p_code jsonb
+) returns bigint language plpgsql as $$
+declare
+  v_node bigint;
+begin
+  insert into @.nodes (writer, label, lease_ms, renewals, takes_all)
+  values (p_writer, p_label, p_lease_ms, 0, p_code is null)
+  returning id into v_node;
+  insert into @.node_code (node, kind, name, version)
+  select distinct v_node, c ->> 0, c ->> 1, c ->> 2 from jsonb_array_elements(p_code) as t (c);
+  return v_node;
+end
+$$;
+
+create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
+language plpgsql as $$
+begin
+  delete from @.nodes n
+  where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
+  if not found then
+    return false;
+  end if;
+  delete from @.node_code where node = p_node;
+  update @.activities a set owner = null
+  from (
+    select n.instance, n.execution, n.activity_id from @.activities n
+    where n.owner = p_node order by n.instance, n.execution, n.activity_id for update
+  ) held
+  where a.instance = held.instance and a.execution = held.execution
+    and a.activity_id = held.activity_id;
+  update @.instances i set owner = null, ready_ms = @.ready_of(i.seq)
+  from (select n.seq from @.instances n where n.owner = p_node order by n.seq for update) held
+  where i.seq = held.seq;
+  perform @.notify(p_writer, true, '{}');
+  return true;
+end
+$$;
+`;
+
+export const CLAIM_FUNCTIONS: string = CODE + CLAIMS + NODES;

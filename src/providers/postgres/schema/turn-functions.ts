@@ -1,0 +1,169 @@
+/**
+ * What a turn writes: its rows, its end, and what leaves the instance. `@` stands for the quoted
+ * schema name.
+ */
+
+export const TURN_FUNCTIONS = `
+create function @.apply_key_values(p_seq bigint, p_changes jsonb, p_now bigint) returns void
+language plpgsql as $$
+begin
+  if (p_changes ->> 'x')::boolean then
+    delete from @.key_value_changes where instance = p_seq;
+    insert into @.key_value_changes (instance, key, value, updated_ms)
+    select p_seq, k.key, null, p_now from @.key_values k where k.instance = p_seq;
+  end if;
+  insert into @.key_value_changes as c (instance, key, value, updated_ms)
+  select distinct on (e ->> 0) p_seq, e ->> 0, e ->> 1, (e ->> 2)::bigint
+  from jsonb_array_elements(p_changes -> 'c') with ordinality as t (e, n)
+  order by e ->> 0, n desc
+  on conflict (instance, key) do update set value = excluded.value, updated_ms = excluded.updated_ms;
+end
+$$;
+
+create function @.merge_key_values(p_seq bigint) returns void language plpgsql as $$
+begin
+  delete from @.key_values v using @.key_value_changes c
+  where v.instance = p_seq and c.instance = p_seq and c.key = v.key;
+  insert into @.key_values (instance, key, value, updated_ms)
+  select c.instance, c.key, c.value, c.updated_ms from @.key_value_changes c
+  where c.instance = p_seq and c.value is not null;
+  delete from @.key_value_changes where instance = p_seq;
+end
+$$;
+
+create function @.write_turn(p_seq bigint, p_node bigint, p_effects jsonb, p_now bigint) returns void
+language plpgsql as $$
+declare
+  e jsonb;
+begin
+  for e in select jsonb_array_elements(p_effects -> 'h') loop
+    insert into @.history (
+      instance, execution, first_event_id, last_event_id, event_count, at_ms, format, data
+    ) values (
+      p_seq, (e -> 0)::integer, (e -> 1)::integer, (e -> 2)::integer, (e -> 3)::integer,
+      (e -> 4)::bigint, (e -> 5)::integer, e ->> 6
+    );
+  end loop;
+  if p_effects ? 'a' then
+    insert into @.activities (
+      instance, execution, activity_id, name, body, tag, session, visible_ms, owner, attempt
+    )
+    select p_seq, (p_effects -> 'x')::integer, (t.a -> 0)::integer, t.a ->> 1, t.a ->> 2, t.a ->> 4,
+      t.a ->> 5, p_now, case when (t.a -> 3)::boolean then p_node end,
+      case when (t.a -> 3)::boolean then 1 else 0 end
+    from jsonb_array_elements(p_effects -> 'a') as t (a);
+  end if;
+  if p_effects ? 'ca' then
+    delete from @.activities a using jsonb_array_elements(p_effects -> 'ca') as t (c)
+    where a.instance = p_seq and a.execution = (t.c -> 0)::integer
+      and a.activity_id = (t.c -> 1)::integer;
+  end if;
+  if p_effects ? 't' then
+    insert into @.timers (instance, execution, event_id, fire_ms)
+    select p_seq, (t.c -> 0)::integer, (t.c -> 1)::integer, (t.c -> 2)::bigint
+    from jsonb_array_elements(p_effects -> 't') as t (c);
+  end if;
+  if p_effects ? 'ct' then
+    delete from @.timers r using jsonb_array_elements(p_effects -> 'ct') as t (c)
+    where r.instance = p_seq and r.execution = (t.c -> 0)::integer
+      and r.event_id = (t.c -> 1)::integer;
+  end if;
+  if p_effects ? 'kv' then
+    perform @.apply_key_values(p_seq, p_effects -> 'kv', p_now);
+  end if;
+end
+$$;
+
+create function @.finish_turn(
+  p_seq bigint, p_id text, p_effects jsonb, p_now bigint, p_writer uuid, p_is_final boolean,
+  out delivered jsonb, out dropped integer, out refused jsonb, out has_work boolean,
+  out started text[]
+) language plpgsql as $$
+declare
+  v_at bigint;
+  v_count integer;
+  v_message bigint;
+  v_continued jsonb := p_effects -> 'con';
+  v_position integer := 0;
+  e jsonb;
+  s record;
+  m record;
+  v_existing @.instances;
+begin
+  delivered := '[]';
+  refused := '[]';
+  dropped := 0;
+  has_work := false;
+  started := '{}';
+  if p_is_final then
+    delete from @.messages where instance = p_seq;
+    get diagnostics dropped = row_count;
+    delete from @.timers where instance = p_seq;
+  elsif v_continued is not null then
+    select coalesce(sum(h.event_count), 0), max(h.at_ms) into v_count, v_at
+    from @.history h where h.instance = p_seq and h.execution = (v_continued ->> 'x')::integer;
+    insert into @.executions (
+      instance, execution, name, version, output, started_ms, completed_ms, event_count
+    ) values (
+      p_seq, (v_continued ->> 'x')::integer, v_continued ->> 'n', v_continued ->> 'v',
+      v_continued ->> 'o', (v_continued ->> 'at')::bigint, coalesce(v_at, p_now), v_count
+    );
+    perform @.merge_key_values(p_seq);
+    v_message := -nextval('@.message_ids');
+    insert into @.messages (instance, id, visible_ms, body)
+    values (p_seq, v_message, p_now, v_continued ->> 'b');
+    delivered := delivered || jsonb_build_array(jsonb_build_array('c', 0, p_id, p_seq, v_message));
+  end if;
+  -- Children first: a message of the same turn may be meant for one of them.
+  for e in select jsonb_array_elements(p_effects -> 'st') loop
+    select * into s from @.insert_instance(e, p_now, null, null);
+    if s.seq is not null then
+      select * into m from @.queue_start(s.seq, e, p_now);
+      has_work := true;
+      started := started || (e ->> 'id');
+      if m.is_visible then
+        delivered := delivered
+          || jsonb_build_array(jsonb_build_array('s', v_position, e ->> 'id', s.seq, m.message));
+      end if;
+    else
+      select * into v_existing from @.instances i where i.seq = s.existing;
+      if not (v_existing.run_id = e ->> 'run' or (
+        e ? 'p'
+        and v_existing.parent ->> 'instanceId' = e -> 'p' ->> 'instanceId'
+        and v_existing.parent -> 'executionId' = e -> 'p' -> 'executionId'
+        and v_existing.parent -> 'eventId' = e -> 'p' -> 'eventId'
+      ) is true) then
+        refused := refused || to_jsonb(e ->> 'id');
+        if e ? 'oc' then
+          select * into m
+          from @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer);
+          if m.undelivered is not null then
+            dropped := dropped + 1;
+          end if;
+          has_work := has_work or m.is_for_others;
+          if m.is_visible then
+            delivered := delivered || jsonb_build_array(jsonb_build_array('o', v_position,
+              e -> 'oc' ->> 'id', @.receiver(e -> 'oc' ->> 'id', null), m.message));
+          end if;
+        end if;
+      end if;
+    end if;
+    v_position := v_position + 1;
+  end loop;
+  v_position := 0;
+  for e in select jsonb_array_elements(p_effects -> 'm') loop
+    v_at := @.receiver(e ->> 'id', e ->> 'run');
+    select * into m from @.send(v_at, e ->> 'b', p_now, p_writer);
+    if m.undelivered is not null then
+      dropped := dropped + 1;
+    end if;
+    has_work := has_work or m.is_for_others;
+    if m.is_visible then
+      delivered := delivered
+        || jsonb_build_array(jsonb_build_array('m', v_position, e ->> 'id', v_at, m.message));
+    end if;
+    v_position := v_position + 1;
+  end loop;
+end
+$$;
+`;

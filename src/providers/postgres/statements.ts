@@ -1,0 +1,64 @@
+/** The statements of the provider; `@` stands for the quoted schema name. */
+
+export const WRITE = `
+select @.write($1::uuid, $2::bigint, $3::jsonb, $4::bigint[], $5::text[], $6::bigint[])::text as answer`;
+
+export const CLAIM_INSTANCES = `
+select @.claim_instances(
+  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint, $7::jsonb
+)::text as answer`;
+
+export const CLAIM_ACTIVITIES = `
+select @.claim_activities(
+  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint
+)::text as answer`;
+
+export const HAS_WORK = "select @.has_claimable_work()::text as answer";
+export const READ_HELD = "select @.read_held_work($1::bigint, $2::integer)::text as answer";
+export const NEXT_DUE = "select @.next_due_ms($1::bigint)::text as answer";
+export const FIND_LOST = "select to_json(@.find_lost_activities($1::jsonb))::text as answer";
+export const UNBLOCK = "select @.unblock_work($1::uuid)";
+
+export const REGISTER =
+  "select @.register_node($1::uuid, $2::text, $3::bigint, $4::jsonb)::text as answer";
+export const REMOVE_NODE = "select @.remove_node($1::uuid, $2::bigint, $3::bigint)::text as answer";
+
+export const RENEW = `
+update @.nodes
+set renewals = renewals + 1
+where id = $1::bigint`;
+
+export const LIST_NODES = `
+select id, label, lease_ms, renewals
+from @.nodes
+order by id`;
+
+export const READ_INSTANCES = `
+select @.instance_json(i)::text as answer
+from @.instances i
+where i.id = any ($1::text[])`;
+
+export const LIST_CHILDREN = `
+select @.instance_json(i)::text as answer
+from @.instances i
+where i.parent ->> 'instanceId' = $1::text
+  and i.parent is not null
+order by i.seq`;
+
+/** Changes with every commit of another process. */
+export const READ_VERSION = `
+select coalesce(sum(batch), 0) || '/' || count(*) as answer
+from @.writers
+where id <> $1::uuid`;
+
+/** Takes away the rows of processes that are long gone, and reads the clock. */
+export const OPEN = `
+with gone as (
+  delete from @.writers
+  where at_ms < @.now_ms() - $1::bigint
+)
+select @.now_ms()::text as answer`;
+
+export const REMOVE_WRITER = `
+delete from @.writers
+where id = $1::uuid`;

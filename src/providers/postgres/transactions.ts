@@ -1,0 +1,209 @@
+/**
+ * Transactions that the user's statements share with the store's operations.
+ *
+ * I1. A transaction of ours ends exactly once, and after that its object does nothing any more.
+ * I2. When the answer to `commit` is lost, the server is asked what became of the transaction: nobody
+ *     is told that something failed that has landed, or the other way round.
+ * I3. The operations of a shared transaction wake everybody after its commit, this process too: the
+ *     notification is part of the transaction.
+ */
+
+import { UsageError } from "../../foundation/errors.ts";
+import { ProviderError } from "../../provider/errors.ts";
+import type {
+  ProviderTransactions,
+  WriteOperation,
+  WriteOutcome,
+} from "../../provider/provider.ts";
+import type { QueryResult, Transaction } from "../../provider/transaction.ts";
+import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
+import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
+import { encodeBatch } from "./encode.ts";
+import { inSchema } from "./migrate.ts";
+import { isConnectionLost, sqlStateOf, toProviderError } from "./store-errors.ts";
+
+const APPLY = `
+select @.apply_within($1::jsonb, $2::bigint[], $3::text[], $4::bigint[])::text as answer`;
+
+const READ_ID = "select pg_current_xact_id_if_assigned()::text as answer";
+const READ_FATE = "select pg_xact_status($1::text::xid8) as answer";
+
+/** What ends or begins a transaction is not the user's to say here. */
+const CONTROL =
+  /^\s*(begin|start\s+transaction|commit|end|rollback|abort|prepare\s+transaction)\b/i;
+const SAVEPOINT = /^\s*rollback\s+(work\s+|transaction\s+)?to\b/i;
+
+const FATE_DELAY_MS = 100;
+const FATE_TRIES = 600;
+
+export interface TransactionsParts {
+  readonly pool: PgPool;
+  readonly schema: string;
+  readonly subject: string;
+  /** Runs a statement on another connection. */
+  readonly ask: (sql: string, values: unknown[]) => Promise<unknown>;
+  /** Called after a commit of ours. */
+  readonly onCommitted: () => void;
+}
+
+/** A transaction of {@link Transactions.run}. */
+class OpenTransaction implements Transaction {
+  readonly #client: PgClient;
+  #isOver = false;
+
+  constructor(client: PgClient) {
+    this.#client = client;
+  }
+
+  get connection(): unknown {
+    return this.#client;
+  }
+
+  get client(): PgClient {
+    if (!this.#isOver) return this.#client;
+    throw new UsageError(
+      "closed",
+      "Cannot use the transaction: it has ended; await everything before its function returns",
+    );
+  }
+
+  end(): void {
+    this.#isOver = true;
+  }
+
+  async query<Row = Record<string, unknown>>(
+    sql: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<QueryResult<Row>> {
+    if (CONTROL.test(sql) && !SAVEPOINT.test(sql)) {
+      throw new UsageError(
+        "invalid_argument",
+        "Cannot run this statement: the transaction begins and ends by itself; throw to roll it back",
+      );
+    }
+    const { rows, rowCount } = await this.client.query({ text: sql, values: [...parameters] });
+    return { rows: rows as readonly Row[], rowCount: rowCount ?? 0 };
+  }
+}
+
+export class Transactions implements ProviderTransactions {
+  readonly #parts: TransactionsParts;
+
+  constructor(parts: TransactionsParts) {
+    this.#parts = parts;
+  }
+
+  async run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.#open();
+    const transaction = new OpenTransaction(client);
+    let isBroken = false;
+    const onError = (): void => {
+      isBroken = true;
+    };
+    client.on("error", onError);
+    try {
+      const result = await work(transaction);
+      transaction.end();
+      await this.#commit(client);
+      this.#parts.onCommitted();
+      return result;
+    } catch (error) {
+      transaction.end();
+      isBroken ||= isLost(error);
+      if (!isBroken) await client.query({ text: "rollback" }).catch(onError);
+      throw error;
+    } finally {
+      if (!isBroken) client.removeListener("error", onError);
+      client.release(isBroken);
+    }
+  }
+
+  async write(
+    transaction: unknown,
+    operations: readonly WriteOperation[],
+  ): Promise<readonly WriteOutcome[]> {
+    const { schema, subject } = this.#parts;
+    const client = toClient(transaction);
+    const { operations: text, keys, ids, nodes } = encodeBatch(operations);
+    try {
+      const { rows } = await client.query({
+        text: inSchema(APPLY, schema),
+        values: [text, keys, ids, nodes],
+      });
+      const { o } = parseAnswer(rows[0]?.["answer"] as string) as {
+        readonly o: readonly OutcomeAnswer[];
+      };
+      return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
+    } catch (error) {
+      if (sqlStateOf(error) === "25P01") throw noTransaction();
+      throw toProviderError(error, "write to", subject);
+    }
+  }
+
+  async #open(): Promise<PgPoolClient> {
+    const { pool, subject } = this.#parts;
+    let client: PgPoolClient | undefined;
+    try {
+      client = await pool.connect();
+      await client.query({ text: "begin" });
+      return client;
+    } catch (error) {
+      client?.release(true);
+      throw toProviderError(error, "write to", subject);
+    }
+  }
+
+  async #commit(client: PgClient): Promise<void> {
+    let id: string | null = null;
+    try {
+      const { rows } = await client.query({ text: READ_ID });
+      id = rows[0]?.["answer"] as string | null;
+      await client.query({ text: "commit" });
+    } catch (error) {
+      if (id !== null && isConnectionLost(error) && (await this.#hasLanded(id))) return;
+      throw toProviderError(error, "write to", this.#parts.subject);
+    }
+  }
+
+  /** (I2) */
+  async #hasLanded(id: string): Promise<boolean> {
+    for (let round = 0; round < FATE_TRIES; round += 1) {
+      const fate = await this.#parts.ask(READ_FATE, [id]).catch(() => "in progress");
+      if (fate !== "in progress") return fate === "committed";
+      await new Promise((resolve) => {
+        setTimeout(resolve, FATE_DELAY_MS);
+      });
+    }
+    throw new ProviderError(
+      "store_unreachable",
+      `Cannot say whether transaction ${id} was committed: ${this.#parts.subject} does not answer; ` +
+        "look into your own tables before you repeat it",
+      { retryable: false, details: { transactionId: id } },
+    );
+  }
+}
+
+function isLost(error: unknown): boolean {
+  const cause = error instanceof ProviderError ? error.cause : error;
+  const code = (cause as { readonly code?: unknown } | undefined)?.code;
+  return sqlStateOf(cause)?.startsWith("57P") === true || code === "ECONNRESET" || code === "EPIPE";
+}
+
+function toClient(transaction: unknown): PgClient {
+  if (transaction instanceof OpenTransaction) return transaction.client;
+  const candidate = transaction as Partial<PgClient> | null | undefined;
+  if (typeof candidate?.query === "function") return candidate as PgClient;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot use a value of type ${typeof transaction} as a transaction: pass the transaction of ` +
+      "store.transaction(), or a `pg` client on which you have run `begin`",
+  );
+}
+
+function noTransaction(): UsageError {
+  return new UsageError(
+    "invalid_argument",
+    "Cannot use the client as a transaction: it has not begun one; run `begin` on it first, " +
+      "and pass a client, not a pool",
+  );
+}

