@@ -15,6 +15,7 @@ const law = {
   observability: ground,
   orchestration: memory,
   provider: [...memory, "observability"],
+  conformance: [...memory, "provider"],
   replay: [...memory, "orchestration"],
   runtime: hands,
   client: hands,

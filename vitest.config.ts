@@ -46,6 +46,11 @@ export default defineConfig({
     projects: [
       project({ name: "unit", include: "src/**/*.test.ts" }),
       project({ name: "replay", include: "tests/replay/**/*.test.ts" }),
+      project({
+        name: "conformance",
+        include: "tests/conformance/**/*.test.ts",
+        testTimeout: 120_000,
+      }),
       project({ name: "e2e", include: "tests/e2e/**/*.test.ts", testTimeout: 120_000 }),
       project({ name: "scenarios", include: "tests/scenarios/**/*.test.ts" }),
       project({ name: "examples", include: "tests/examples/**/*.test.ts", testTimeout: 60_000 }),

@@ -75,7 +75,7 @@ describe("CommonJS", () => {
   test("may require every door", async () => {
     const doors = [
       "duroxide-ts",
-      ...["sqlite", "provider", "testing"].map((d) => `duroxide-ts/${d}`),
+      ...["sqlite", "provider", "conformance", "testing"].map((d) => `duroxide-ts/${d}`),
     ];
     const lines = doors.map((door) => `console.log(Object.keys(require("${door}")).length > 0);`);
     consumer.write("doors.cjs", lines.join("\n"));

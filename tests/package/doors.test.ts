@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 
 import * as root from "duroxide-ts";
+import * as conformance from "duroxide-ts/conformance";
 import * as provider from "duroxide-ts/provider";
 import * as sqlite from "duroxide-ts/sqlite";
 import * as testing from "duroxide-ts/testing";
@@ -13,6 +14,7 @@ test.each([
   ["duroxide-ts", "src/index.ts", root],
   ["duroxide-ts/provider", "src/provider/index.ts", provider],
   ["duroxide-ts/sqlite", "src/providers/sqlite/index.ts", sqlite],
+  ["duroxide-ts/conformance", "src/conformance/index.ts", conformance],
   ["duroxide-ts/testing", "src/testing/index.ts", testing],
 ])("%s exports what it lists", (_, file, door) => {
   expect(Object.keys(door).sort()).toEqual(exportsOf(file).values);
@@ -208,6 +210,27 @@ test("duroxide-ts/sqlite", () => {
       ],
       "values": [
         "SqliteProvider",
+      ],
+    }
+  `);
+});
+
+test("duroxide-ts/conformance", () => {
+  expect(exportsOf("src/conformance/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "CaseOutcome",
+        "ConformanceCase",
+        "ConformanceHarness",
+        "ConformanceStore",
+        "CrashPoints",
+        "ReferenceStoreOptions",
+      ],
+      "values": [
+        "ConformanceError",
+        "ReferenceStore",
+        "conformanceCases",
+        "plannedConcerns",
       ],
     }
   `);

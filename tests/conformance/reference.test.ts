@@ -1,0 +1,6 @@
+import { describeConformance, referenceHarness, roundsOr } from "../support/conformance.ts";
+
+describeConformance(
+  "the reference store",
+  referenceHarness((store) => store, roundsOr(10_000)),
+);
