@@ -1,7 +1,9 @@
 /**
- * Notices that another process has changed the file.
+ * Notices that somebody else has changed the store: another process the file, or a transaction of the
+ * user either.
  *
- * I1. Our own commits are never reported: SQLite's `data_version` counts those of others.
+ * I1. What this connection commits by itself is never reported: SQLite's `data_version` counts the
+ *     commits of others.
  * I2. The timer exists only while somebody listens, and keeps no process alive.
  */
 
@@ -15,12 +17,13 @@ const ANYTHING: StoreChange = { hasWork: true };
 
 export class ChangeWatch {
   readonly #dataVersion: SqliteStatement;
-  readonly #pollMs: number;
+  readonly #pollMs: number | undefined;
   readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
   #seen: unknown;
 
-  constructor(connection: Connection, pollMs: number) {
+  /** @param pollMs - Undefined where no other process can reach the store */
+  constructor(connection: Connection, pollMs: number | undefined) {
     this.#dataVersion = connection.prepare("pragma data_version");
     this.#pollMs = pollMs;
   }
@@ -30,7 +33,7 @@ export class ChangeWatch {
     // The same function may listen twice.
     const entry: Listener = (change) => listener(change);
     this.#listeners.add(entry);
-    if (this.#timer === undefined) {
+    if (this.#timer === undefined && this.#pollMs !== undefined) {
       this.#seen = this.#read();
       this.#timer = setInterval(() => this.#poll(), this.#pollMs).unref();
     }
@@ -38,6 +41,12 @@ export class ChangeWatch {
       this.#listeners.delete(entry);
       if (this.#listeners.size === 0) this.#stop();
     };
+  }
+
+  /** Something has changed that nobody else will report. */
+  announce(): void {
+    if (this.#timer !== undefined) this.#seen = this.#read();
+    for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 
   close(): void {

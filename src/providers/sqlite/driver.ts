@@ -4,7 +4,8 @@
  * Boundary: knows no table. `node:sqlite` and its look-alikes, and better-sqlite3 and its
  * look-alikes, already share these methods; they differ in how they are constructed.
  *
- * I1. No transaction is open between two calls: every one ends with `commit` or is rolled back.
+ * I1. No transaction is open between two calls, but for one that the user shares
+ *     (`transactions.ts`): every one ends with `commit` or is rolled back.
  * I2. Values are texts, numbers and null; placeholders are plain `?`, which every binding binds in
  *     the same way.
  */
@@ -106,6 +107,23 @@ function unescapeRow(row: unknown): unknown {
   return row;
 }
 
+/** Whether a transaction is open, whoever has begun it. */
+export function isInTransaction(database: SqliteDatabase): boolean {
+  const { isTransaction, inTransaction } = database as {
+    readonly isTransaction?: unknown;
+    readonly inTransaction?: unknown;
+  };
+  if (typeof isTransaction === "boolean") return isTransaction;
+  if (typeof inTransaction === "boolean") return inTransaction;
+  try {
+    database.exec("begin");
+  } catch {
+    return true;
+  }
+  rollBack(database);
+  return false;
+}
+
 /** Ends a transaction without a trace, whether or not SQLite has already done so. */
 export function rollBack(database: SqliteDatabase): void {
   try {
@@ -129,8 +147,43 @@ export class Connection {
     this.#commit = database.prepare("commit");
   }
 
+  /** What the binding opened. */
+  get database(): SqliteDatabase {
+    return this.#database;
+  }
+
   prepare(sql: string): SqliteStatement {
     return new EscapingStatement(this.#database.prepare(sql));
+  }
+
+  /** Begins a write transaction that lasts beyond the call (the one exception to I1). */
+  begin(): void {
+    this.#begin.run();
+  }
+
+  commit(): void {
+    this.#commit.run();
+  }
+
+  rollBack(): void {
+    rollBack(this.#database);
+  }
+
+  /** Runs `work` in a part of an open transaction that leaves nothing behind when it throws. */
+  part<T>(work: () => T): T {
+    this.#database.exec("savepoint duroxide_part");
+    try {
+      const result = work();
+      this.#database.exec("release duroxide_part");
+      return result;
+    } catch (error) {
+      try {
+        this.#database.exec("rollback to duroxide_part; release duroxide_part");
+      } catch {
+        // SQLite has rolled back everything itself; whoever ends the transaction finds out.
+      }
+      throw error;
+    }
   }
 
   /** Runs `work` in a write transaction that is as durable as the store's setting says. */

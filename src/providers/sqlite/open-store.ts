@@ -44,6 +44,8 @@ export interface OpenStore {
   readonly subject: string;
   /** Absolute path; absent in memory. */
   readonly file: string | undefined;
+  /** Opens one more connection to the same file; in memory there is but the one. */
+  readonly connectAgain: () => Connection;
 }
 
 /** @throws ProviderError each `store_...` code, `sqlite_binding_missing` */
@@ -57,7 +59,9 @@ export async function openStore(file: string, settings: StoreSettings): Promise<
         ? connect(binding, MEMORY, { settings, subject })
         : openFile(binding, path, { settings, subject }),
     );
-    return { connection, subject, file: path };
+    const connectAgain = (): Connection =>
+      path === undefined ? connection : connectTo(binding, path, { settings, subject });
+    return { connection, subject, file: path, connectAgain };
   } catch (error) {
     throw toOpenError(error, subject);
   }
@@ -87,8 +91,19 @@ function inspect(binding: SqliteBinding, path: string, subject: string): void {
   }
 }
 
+/** Connects to a store that has its tables, or gets them now. */
 function connect(binding: SqliteBinding, path: string, opening: Opening): Connection {
-  const { settings, subject } = opening;
+  return connectTo(binding, path, opening, (database) => {
+    migrate(database, { subject: opening.subject, nowMs: opening.settings.clock.nowMs() });
+  });
+}
+
+function connectTo(
+  binding: SqliteBinding,
+  path: string,
+  { settings, subject }: Opening,
+  prepare?: (database: SqliteDatabase) => void,
+): Connection {
   const database = openDatabase(binding, path);
   try {
     database.exec("pragma busy_timeout = 0");
@@ -98,7 +113,7 @@ function connect(binding: SqliteBinding, path: string, opening: Opening): Connec
     database.exec(`pragma journal_size_limit = ${LOG_BYTES_KEPT}`);
     database.exec(`pragma cache_size = -${CACHE_KIB}`);
     database.exec("pragma temp_store = memory");
-    migrate(database, { subject, nowMs: settings.clock.nowMs() });
+    prepare?.(database);
     return new Connection(database, settings.isFullyDurable && path !== MEMORY);
   } catch (error) {
     database.close();

@@ -4,8 +4,9 @@
  * Boundary: turns the contract's methods into transactions and errors into `ProviderError`s; what
  * happens inside a transaction is `write.ts` and `claims.ts`.
  *
- * I1. Every method runs to its end in one go; only waiting for another process's lock is a wait.
- *     So calls land in the order in which they were made, unless one of them has to wait.
+ * I1. Every method runs to its end in one go; only waiting for another process's lock, or for the end
+ *     of a transaction of the user, is a wait. So calls land in the order in which they were made,
+ *     unless one of them has to wait.
  * I2. Statements are prepared once, when the store is opened.
  * I3. What was acknowledged is durable (`write`); claims and leases need not be, see
  *     {@link Connection.fleetingTransaction}.
@@ -14,6 +15,7 @@
 import { statSync } from "node:fs";
 
 import { createDeferred, type Deferred } from "../../foundation/deferred.ts";
+import type { Transaction } from "../../foundation/transaction.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import {
   type ActivityClaim,
@@ -32,6 +34,7 @@ import {
   type NodeRow,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
+  type ProviderTransactions,
   type StoreChange,
   type WriteOperation,
   type WriteOutcome,
@@ -46,6 +49,7 @@ import {
   readHeldWork,
 } from "./claims.ts";
 import { listExecutions } from "./executions.ts";
+import { Gate } from "./gate.ts";
 import type { KeyValueMap } from "./key-values.ts";
 import { Listing } from "./listing.ts";
 import { MEMORY, type OpenStore, openStore } from "./open-store.ts";
@@ -53,6 +57,7 @@ import { parseOptions, type SqliteOptions, type StoreSettings } from "./options.
 import { type ProcessIdentity, readProcessIdentity } from "./process-identity.ts";
 import { toProviderError } from "./store-errors.ts";
 import { prepareTables, type Tables } from "./tables.ts";
+import { Transactions } from "./transactions.ts";
 import { applyOperations } from "./write.ts";
 
 /** A store in a SQLite file. */
@@ -65,6 +70,8 @@ export class SqliteProvider implements Provider {
   readonly #tables: Tables;
   readonly #listing: Listing;
   readonly #watch: ChangeWatch;
+  readonly #gate: Gate;
+  readonly #shared: Transactions;
   readonly #self: ProcessIdentity;
   readonly #inode: number | undefined;
   #callCount = 0;
@@ -76,7 +83,18 @@ export class SqliteProvider implements Provider {
     this.#settings = settings;
     this.#tables = prepareTables(store.connection);
     this.#listing = new Listing(store.connection, this.#tables.instances);
-    this.#watch = new ChangeWatch(store.connection, settings.changePollMs);
+    // Nobody else can reach the memory of this process.
+    const pollMs = store.file === undefined ? undefined : settings.changePollMs;
+    this.#watch = new ChangeWatch(store.connection, pollMs);
+    this.#gate = new Gate(settings.busyTimeoutMs, store.subject);
+    this.#shared = new Transactions({
+      store,
+      tables: this.#tables,
+      gate: this.#gate,
+      busyTimeoutMs: settings.busyTimeoutMs,
+      nowMs: () => this.nowMs(),
+      onCommitted: () => this.#watch.announce(),
+    });
     this.#self = readProcessIdentity();
     this.#inode = readInode(store.file);
   }
@@ -103,6 +121,26 @@ export class SqliteProvider implements Provider {
   /** Opens a store that lives in this process and ends with it; any number of runtimes may share it. */
   static inMemory(options: SqliteOptions = {}): Promise<SqliteProvider> {
     return SqliteProvider.open(MEMORY, options);
+  }
+
+  readonly transactions: ProviderTransactions = {
+    run: (work) => this.#underWay(() => this.#shared.run(work)),
+    write: (transaction, operations) => this.#shared.write(transaction, operations),
+  };
+
+  /**
+   * Runs `work` in a transaction of the database. Pass it to methods of a client, and they land
+   * together with your own rows or not at all.
+   *
+   * While it is open nothing else is written to the store, and a store in memory is not read either:
+   * keep it short, and await nothing in it that needs the store without it.
+   *
+   * @returns What `work` returns, after the commit
+   * @throws what `work` throws, after everything was rolled back; ProviderError when the store fails
+   * @throws UsageError `invalid_argument` inside another transaction of this store
+   */
+  transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    return this.transactions.run(work);
   }
 
   nowMs(): number {
@@ -245,9 +283,7 @@ export class SqliteProvider implements Provider {
   }
 
   watch(listener: (change: StoreChange) => void): () => void {
-    // Nobody else can reach the memory of this process.
-    const isShared = this.#store.file !== undefined && this.#closing === undefined;
-    return isShared ? this.#watch.add(listener) : () => undefined;
+    return this.#closing === undefined ? this.#watch.add(listener) : () => undefined;
   }
 
   close(): Promise<void> {
@@ -259,17 +295,31 @@ export class SqliteProvider implements Provider {
     return this.close();
   }
 
+  /** In a file, reads go on beside an open transaction. */
   #read<T>(work: () => T): Promise<T> {
-    return this.#call("read", work);
+    if (this.#store.file === undefined) return this.#call("read", work);
+    return this.#call("read", work, (read) => waitWhileBusy(this.#settings.busyTimeoutMs, read));
   }
 
-  async #call<T>(doing: string, work: () => T): Promise<T> {
+  #call<T>(
+    doing: string,
+    work: () => T,
+    wait: (work: () => T) => Promise<T> = (write) => this.#gate.pass(write),
+  ): Promise<T> {
+    return this.#underWay(async () => {
+      try {
+        return await wait(work);
+      } catch (error) {
+        throw toProviderError(error, doing, this.#store.subject);
+      }
+    });
+  }
+
+  async #underWay<T>(work: () => Promise<T>): Promise<T> {
     this.#assertOpen();
     this.#callCount += 1;
     try {
-      return await waitWhileBusy(this.#settings.busyTimeoutMs, work);
-    } catch (error) {
-      throw toProviderError(error, doing, this.#store.subject);
+      return await work();
     } finally {
       this.#callCount -= 1;
       if (this.#callCount === 0) this.#idle?.resolve();
@@ -283,6 +333,7 @@ export class SqliteProvider implements Provider {
       await this.#idle.promise;
     }
     try {
+      this.#shared.close();
       this.#store.connection.close();
     } catch (error) {
       throw toProviderError(error, "close", this.#store.subject);

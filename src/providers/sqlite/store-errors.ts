@@ -138,6 +138,14 @@ export function isBusy(error: unknown): boolean {
   return primary === BUSY || primary === LOCKED;
 }
 
+/** Busy, locked, out of memory, read-only, interrupted, disk, damage, full, cannot open, protocol. */
+const FAULTS: ReadonlySet<number | undefined> = new Set([5, 6, 7, 8, 9, 10, 11, 13, 14, 15, 26]);
+
+/** Whether the trouble lies with the store and not with a statement. */
+export function isStoreFault(error: unknown): boolean {
+  return FAULTS.has(primaryCodeOf(error));
+}
+
 /** Whether SQLite says that the file is no database. */
 export function isNotDatabase(error: unknown): boolean {
   return primaryCodeOf(error) === NOTADB;

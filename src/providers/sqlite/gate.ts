@@ -1,0 +1,95 @@
+/**
+ * One writer of this process at a time: an open transaction of the user lasts, and what the engine
+ * wants to write meanwhile waits for its end instead of spinning at the file's lock.
+ *
+ * I1. Whoever waits gets in in the order of arrival.
+ * I2. While nobody is inside, `pass` runs at once, before it returns.
+ */
+
+import { ProviderError } from "../../provider/errors.ts";
+import { waitWhileBusy } from "./busy.ts";
+import { isBusy } from "./store-errors.ts";
+
+/** The host's timers end at 2^31 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+type LetIn = () => void;
+
+export class Gate {
+  readonly #timeoutMs: number;
+  readonly #subject: string;
+  readonly #waiting = new Set<LetIn>();
+  #isTaken = false;
+
+  /** @param timeoutMs - Longest wait for the gate, and again for the lock behind it */
+  constructor(timeoutMs: number, subject: string) {
+    this.#timeoutMs = timeoutMs;
+    this.#subject = subject;
+  }
+
+  get isTaken(): boolean {
+    return this.#isTaken;
+  }
+
+  /** Runs `work`, alone and when the store is not busy. */
+  async pass<T>(work: () => T): Promise<T> {
+    if (!this.#isTaken) {
+      try {
+        return work(); // (I2)
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+      }
+    }
+    await this.enter();
+    try {
+      return await waitWhileBusy(this.#timeoutMs, work);
+    } finally {
+      this.leave();
+    }
+  }
+
+  /**
+   * Waits until nobody else is inside. To be followed by {@link leave}.
+   *
+   * @throws ProviderError `store_busy` after the timeout
+   */
+  enter(): Promise<void> {
+    if (!this.#isTaken) {
+      this.#isTaken = true;
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const letIn = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(
+        () => {
+          this.#waiting.delete(letIn);
+          reject(this.#tooLong());
+        },
+        Math.min(this.#timeoutMs, TIMER_MS_MAX),
+      );
+      this.#waiting.add(letIn);
+    });
+  }
+
+  leave(): void {
+    const [next] = this.#waiting; // (I1)
+    if (next === undefined) {
+      this.#isTaken = false;
+      return;
+    }
+    this.#waiting.delete(next);
+    next();
+  }
+
+  #tooLong(): ProviderError {
+    return new ProviderError(
+      "store_busy",
+      `Cannot use ${this.#subject} now: a transaction of this process has been open for too long; ` +
+        "keep transactions short, and pass them to every call that is awaited inside of them",
+      { retryable: true },
+    );
+  }
+}
