@@ -8,23 +8,42 @@ export const SERVER_VARIABLE = "DUROXIDE_TEST_POSTGRES";
 export const TEMPLATE = "duroxide_template";
 
 let count = 0;
+/** Databases of this process that are empty again. */
+const free: string[] = [];
 
-/** Makes a database with empty tables of the store. @returns Its URL */
+/** A database with empty tables of the store. @returns Its URL */
 export async function freshDatabase(): Promise<string> {
+  const known = free.pop();
+  if (known !== undefined) return known;
   count += 1;
   const name = `t_${process.pid}_${Date.now().toString(36)}_${count}`;
-  await asAdmin((admin) =>
-    admin.query(`create database ${name} template ${TEMPLATE} strategy file_copy`),
-  );
+  await asAdmin(async (admin) => {
+    // A template that somebody is connected to cannot be copied: wait for others who copy it.
+    await admin.query("select pg_advisory_lock(7305)");
+    await admin.query(`create database ${name} template ${TEMPLATE} strategy file_copy`);
+  });
   const url = new URL(serverUrl());
   url.pathname = `/${name}`;
   return url.href;
 }
 
-/** Removes a database, whoever still uses it. */
-export async function dropDatabase(url: string): Promise<void> {
-  const name = new URL(url).pathname.slice(1);
-  await asAdmin((admin) => admin.query(`drop database if exists ${name} with (force)`));
+/** Empties a database for the next test, and ends whatever still uses it. */
+export async function recycleDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(`
+      select pg_terminate_backend(pid)
+      from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`);
+    await client.query(`
+      truncate duroxide.nodes, duroxide.node_code, duroxide.writers, duroxide.instances,
+        duroxide.executions, duroxide.history, duroxide.messages, duroxide.timers,
+        duroxide.activities, duroxide.key_values, duroxide.key_value_changes`);
+    free.push(url);
+  } finally {
+    await client.end();
+  }
 }
 
 export function serverUrl(): string {
@@ -38,8 +57,6 @@ async function asAdmin(work: (admin: pg.Client) => Promise<unknown>): Promise<vo
   const admin = new pg.Client({ connectionString: serverUrl() });
   await admin.connect();
   try {
-    // A template that somebody is connected to cannot be copied: wait for others who copy it.
-    await admin.query("select pg_advisory_lock(7305)");
     await work(admin);
   } finally {
     await admin.end();

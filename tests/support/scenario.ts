@@ -1,7 +1,8 @@
 /**
- * Runs one scenario in every way in which it must come out the same: on a file and in memory, with
- * instances resident and with every instance forgotten after every turn; then compares what the four
- * runs recorded.
+ * Runs one scenario in every way in which it must come out the same: in memory, on a file and on
+ * PostgreSQL, with instances resident and with every instance forgotten after every turn; then compares
+ * what the runs recorded. One more run has three runtimes side by side, each with connections of its
+ * own, whose order of events is its own: it is not compared.
  */
 
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,16 +16,21 @@ import {
   Runtime,
   SqliteProvider,
   type HistoryEvent,
+  type Provider,
   type RuntimeOptions,
 } from "duroxide-ts";
+import { PostgresProvider } from "duroxide-ts/postgres";
 
 import { eventually } from "./signal.ts";
+import { recycleDatabase, freshDatabase } from "./postgres.ts";
 import { recordingLogger, type RecordingLogger } from "./logger.ts";
 
 export interface Mode {
   readonly name: string;
-  readonly store: "file" | "memory";
+  readonly store: "file" | "memory" | "postgres";
   readonly isCold: boolean;
+  /** Runtimes started where the scenario starts one, each on a store object of its own. @default 1 */
+  readonly nodeCount?: number;
 }
 
 export const MODES: readonly Mode[] = [
@@ -32,6 +38,9 @@ export const MODES: readonly Mode[] = [
   { name: "memory, evicted every turn", store: "memory", isCold: true },
   { name: "file, resident", store: "file", isCold: false },
   { name: "file, evicted every turn", store: "file", isCold: true },
+  { name: "postgres, resident", store: "postgres", isCold: false },
+  { name: "postgres, evicted every turn", store: "postgres", isCold: true },
+  { name: "postgres, three nodes", store: "postgres", isCold: false, nodeCount: 3 },
 ];
 
 /** How the histories of the four runs are compared. */
@@ -47,6 +56,8 @@ export interface ScenarioOptions {
   /** @default "exact" */
   readonly compare?: Comparison;
   readonly modes?: readonly Mode[];
+  /** The scenario fixes what one runtime is given in one batch, or counts what one runtime does. */
+  readonly isForOneNode?: boolean;
 }
 
 /** Everything a scenario works with. */
@@ -55,7 +66,9 @@ export class World {
   readonly log: RecordingLogger = recordingLogger();
   readonly #folder = mkdtempSync(join(tmpdir(), "duroxide-scenario-"));
   readonly #runtimes: Runtime[] = [];
-  #store: SqliteProvider | undefined;
+  #database: string | undefined;
+  readonly #others: Provider[] = [];
+  #store: Provider | undefined;
   #client: Client | undefined;
 
   constructor(mode: Mode) {
@@ -65,7 +78,7 @@ export class World {
   get file(): string {
     return join(this.#folder, "store.db");
   }
-  get store(): SqliteProvider {
+  get store(): Provider {
     if (this.#store === undefined) throw new Error("open() the world first");
     return this.#store;
   }
@@ -75,16 +88,28 @@ export class World {
   }
 
   async open(): Promise<void> {
-    this.#store =
-      this.mode.store === "file"
-        ? await SqliteProvider.open(this.file)
-        : await SqliteProvider.inMemory();
+    this.#store = await this.#connect();
+    while (this.#others.length + 1 < (this.mode.nodeCount ?? 1))
+      this.#others.push(await this.#connect());
+  }
+
+  async #connect(): Promise<Provider> {
+    if (this.mode.store === "memory") return SqliteProvider.inMemory();
+    if (this.mode.store === "file") return SqliteProvider.open(this.file);
+    this.#database ??= await freshDatabase();
+    return PostgresProvider.connect(this.#database);
   }
 
   /** Starts a runtime in this world's mode, on its store by default; it is shut down with the world. */
   async start(options: Partial<RuntimeOptions>): Promise<Runtime> {
+    const others = options.store === undefined ? this.#others : [];
+    for (const store of others) await this.#startOn(store, options);
+    return this.#startOn(this.store, options);
+  }
+
+  async #startOn(store: Provider, options: Partial<RuntimeOptions>): Promise<Runtime> {
     const runtime = await Runtime.start({
-      store: this.store,
+      store,
       logger: this.log,
       lease: "1s",
       ...options,
@@ -98,7 +123,7 @@ export class World {
   async restart(): Promise<void> {
     await this.stop();
     if (this.mode.store === "memory") return;
-    await this.store.close();
+    await this.#closeStores();
     this.#client = undefined;
     await this.open();
   }
@@ -111,8 +136,14 @@ export class World {
 
   async close(): Promise<void> {
     await this.stop();
-    await this.#store?.close();
+    await this.#closeStores();
+    if (this.#database !== undefined) await recycleDatabase(this.#database);
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #closeStores(): Promise<void> {
+    await this.#store?.close();
+    for (const store of this.#others.splice(0)) await store.close();
   }
 
   /** Waits until an instance has recorded `count` events of this kind in its current execution. */
@@ -171,7 +202,10 @@ export function scenario(
   body: (world: World) => Promise<void>,
   options: ScenarioOptions = {},
 ): void {
-  const { compare = "exact", modes = MODES } = options;
+  const { compare = "exact", isForOneNode = false } = options;
+  const modes = (options.modes ?? MODES).filter(
+    (mode) => mode.nodeCount === undefined || !isForOneNode,
+  );
   describe(title, () => {
     const recorded = new Map<string, Record<string, unknown[]>>();
     test.each(modes)("$name", async (mode) => {
@@ -179,17 +213,18 @@ export function scenario(
       try {
         await world.open();
         await body(world);
-        recorded.set(mode.name, await world.histories());
+        if (mode.nodeCount === undefined) recorded.set(mode.name, await world.histories());
       } finally {
         await world.close();
       }
     });
-    if (compare !== "none" && modes.length > 1) {
+    const comparedCount = modes.filter((mode) => mode.nodeCount === undefined).length;
+    if (compare !== "none" && comparedCount > 1) {
       test("the histories of all runs agree", () => {
         const [first, ...others] = [...recorded.values()].map((histories) =>
           compare === "exact" ? histories : unordered(histories),
         );
-        expect(others).toHaveLength(modes.length - 1);
+        expect(others).toHaveLength(comparedCount - 1);
         for (const other of others) expect(other).toEqual(first);
       });
     }

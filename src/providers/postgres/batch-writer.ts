@@ -33,8 +33,8 @@ export class BatchWriter {
   readonly #noteTime: (serverMs: number) => void;
   #batch = 0;
   #lost: LostBatch | undefined;
-  /** What landed in a lost batch, until somebody asks. */
-  #landed = new Map<WriteOperation, WriteOutcome>();
+  /** What landed in a lost batch, until somebody asks; some never do, and must not be kept for it. */
+  readonly #landed = new WeakMap<WriteOperation, WriteOutcome>();
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(send: SendBatch, noteTime: (serverMs: number) => void) {
@@ -51,20 +51,15 @@ export class BatchWriter {
 
   async #write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
     if (this.#lost !== undefined) await this.#resolve(this.#lost);
-    const landed = this.#landed;
-    if (landed.size === 0) return this.#sendAll(operations);
-    this.#landed = new Map();
-    const outcomes = operations.map((operation) => landed.get(operation));
-    const rest = operations.filter((operation) => !landed.has(operation));
-    if (rest.length === 0) return outcomes as WriteOutcome[];
-    try {
-      const others = await this.#sendAll(rest);
-      let next = 0;
-      return outcomes.map((outcome) => outcome ?? (others[next++] as WriteOutcome));
-    } catch (error) {
-      this.#landed = landed;
-      throw error;
-    }
+    const rest = operations.filter((operation) => !this.#landed.has(operation));
+    if (rest.length === operations.length) return this.#sendAll(operations);
+    const others = rest.length === 0 ? [] : await this.#sendAll(rest);
+    let next = 0;
+    return operations.map((operation) => {
+      const landed = this.#landed.get(operation);
+      this.#landed.delete(operation);
+      return landed ?? (others[next++] as WriteOutcome);
+    });
   }
 
   async #sendAll(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
