@@ -14,7 +14,8 @@ export type {
   InstanceTree,
   ListOptions,
 } from "./client/management.ts";
-export type { DeliveryOutcome } from "./client/messages.ts";
+export type { TransactionOption } from "./client/connection.ts";
+export type { DeliveryOutcome, SendOptions } from "./client/messages.ts";
 export type { StartOptions } from "./client/start.ts";
 export type {
   CanceledStatus,
@@ -43,6 +44,7 @@ export {
   type ValidationIssue,
 } from "./foundation/errors.ts";
 export { jsonCodec, type Codec } from "./foundation/json.ts";
+export type { QueryResult, Transaction } from "./foundation/transaction.ts";
 export type { SchemaInput, SchemaOutput, StandardSchema } from "./foundation/standard-schema.ts";
 
 export type { EventKind, HistoryEvent, ParentLink } from "./history/event.ts";
@@ -56,7 +58,7 @@ export {
   type LogLevel,
 } from "./observability/logger.ts";
 
-export type { ActivityContext } from "./orchestration/activity-context.ts";
+export type { ActivityContext, TransactionContext } from "./orchestration/activity-context.ts";
 export type {
   CallArguments,
   KeyValueStore,
@@ -70,6 +72,7 @@ export {
   defineEvent,
   defineOrchestration,
   defineQueue,
+  defineTransaction,
   type ActivityDefinition,
   type EventDefinition,
   type OrchestrationDefinition,

@@ -34,7 +34,13 @@ import {
   type InstanceTree,
   type ListOptions,
 } from "./management.ts";
-import { sendCancel, sendData, type DataArguments, type DeliveryOutcome } from "./messages.ts";
+import {
+  sendCancel,
+  sendData,
+  type DataArguments,
+  type DeliveryOutcome,
+  type SendOptions,
+} from "./messages.ts";
 import { startInstance, type StartOptions } from "./start.ts";
 import {
   readStatus,
@@ -75,7 +81,8 @@ export class Client {
   }
 
   /**
-   * Starts an instance. Resolves when the start is durable.
+   * Starts an instance. Resolves when the start is durable; in a transaction of yours, when it is
+   * written there.
    *
    * @param instanceId - Unique in the store; 1 to 1,024 UTF-8 bytes without NUL
    * @param orchestration - A definition, or a name that some runtime knows
@@ -166,16 +173,22 @@ export class Client {
   }
 
   /**
-   * Asks an instance to cancel itself and its children. Resolves when the request is durable.
+   * Asks an instance to cancel itself and its children. Resolves when the request is durable; in a
+   * transaction of yours, when it is written there.
    *
    * @returns `dropped` when there is nothing to cancel
    */
-  async cancelInstance(instanceId: string, reason = ""): Promise<DeliveryOutcome> {
-    return sendCancel(this.#connection, instanceId, reason);
+  async cancelInstance(
+    instanceId: string,
+    reason = "",
+    options: SendOptions = {},
+  ): Promise<DeliveryOutcome> {
+    return sendCancel(this.#connection, instanceId, reason, options);
   }
 
   /**
-   * Raises an event. Resolves when it is durable; an instance that does not wait for it ignores it.
+   * Raises an event. Resolves when it is durable; in a transaction of yours, when it is written there.
+   * An instance that does not wait for it ignores it.
    *
    * @returns `dropped` when the instance is unknown or has ended
    * @throws ValidationError when the data does not satisfy the event's schema
@@ -184,19 +197,26 @@ export class Client {
   raiseEvent<T>(
     instanceId: string,
     event: EventDefinition<T>,
-    ...data: DataArguments<T>
+    ...args: DataArguments<T>
   ): Promise<DeliveryOutcome>;
-  raiseEvent(instanceId: string, name: string, data?: unknown): Promise<DeliveryOutcome>;
+  raiseEvent(
+    instanceId: string,
+    name: string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<DeliveryOutcome>;
   async raiseEvent(
     instanceId: string,
     to: EventDefinition | string,
     data?: unknown,
+    options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    return sendData(this.#connection, "eventRaised", { instanceId, to, data });
+    return sendData(this.#connection, "eventRaised", { instanceId, to, data }, options);
   }
 
   /**
-   * Puts a message into a queue of an instance, which keeps it until it is read.
+   * Puts a message into a queue of an instance, which keeps it until it is read. Resolves when it is
+   * durable; in a transaction of yours, when it is written there.
    *
    * @returns `dropped` when the instance is unknown or has ended
    * @throws ValidationError when the data does not satisfy the queue's schema
@@ -205,15 +225,21 @@ export class Client {
   enqueueEvent<T>(
     instanceId: string,
     queue: QueueDefinition<T>,
-    ...data: DataArguments<T>
+    ...args: DataArguments<T>
   ): Promise<DeliveryOutcome>;
-  enqueueEvent(instanceId: string, name: string, data?: unknown): Promise<DeliveryOutcome>;
+  enqueueEvent(
+    instanceId: string,
+    name: string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<DeliveryOutcome>;
   async enqueueEvent(
     instanceId: string,
     to: QueueDefinition | string,
     data?: unknown,
+    options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    return sendData(this.#connection, "queueMessage", { instanceId, to, data });
+    return sendData(this.#connection, "queueMessage", { instanceId, to, data }, options);
   }
 
   /** A stored key-value of an instance; undefined when the key or the instance is unknown. */

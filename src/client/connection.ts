@@ -2,12 +2,13 @@
 
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
+import { invariant } from "../foundation/invariant.ts";
 import type { Codec } from "../foundation/json.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { ProviderError } from "../provider/errors.ts";
 import type { StoreHub } from "../provider/hub.ts";
-import type { InstanceRow, Provider } from "../provider/provider.ts";
+import type { InstanceRow, Provider, WriteOperation, WriteOutcome } from "../provider/provider.ts";
 
 export interface Connection {
   readonly hub: StoreHub;
@@ -16,6 +17,21 @@ export interface Connection {
   readonly payloadBytesMax: number;
   /** How long retryable errors of the store are retried, in milliseconds. */
   readonly retryMs: number;
+}
+
+/** How a call becomes durable. */
+export interface TransactionOption {
+  /**
+   * Writes in this transaction: what the call does lands together with your own rows, or not at all.
+   * The call then resolves as soon as it is written; it is durable, and others learn of it, when the
+   * transaction commits.
+   *
+   * Pass that of `store.transaction()`, or the driver's own connection on which you have begun one: a
+   * `pg` client, or a SQLite database opened on the file of the store.
+   *
+   * @default a transaction of its own, durable when the call resolves
+   */
+  readonly transaction?: object | undefined;
 }
 
 const RETRY_DELAY_MS_MIN = 5;
@@ -42,6 +58,29 @@ export async function read<T>(
       });
     }
   }
+}
+
+/**
+ * Writes one operation, in the caller's transaction where there is one.
+ *
+ * @throws UsageError `invalid_argument` when the store has no transactions to share
+ */
+export async function write(
+  { hub, retryMs }: Connection,
+  operation: WriteOperation,
+  { transaction }: TransactionOption,
+): Promise<WriteOutcome> {
+  if (transaction === undefined) return hub.write(operation, retryMs);
+  const { transactions, name } = hub.provider;
+  if (transactions === undefined) {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot write in a transaction: the store "${name}" does not share any; leave \`transaction\` out, or use another store`,
+    );
+  }
+  const [outcome] = await transactions.write(transaction, [operation]);
+  invariant(outcome !== undefined, "a store answers each operation");
+  return outcome;
 }
 
 /** The stored facts of an instance, if it exists. */

@@ -3,7 +3,13 @@
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationCanceledError, OrchestrationFailedError } from "./errors.ts";
-import { sendCancel, sendData, type DataArguments, type DeliveryOutcome } from "./messages.ts";
+import {
+  sendCancel,
+  sendData,
+  type DataArguments,
+  type DeliveryOutcome,
+  type SendOptions,
+} from "./messages.ts";
 import { readStatus, type OrchestrationStatus } from "./status.ts";
 import { waitForEnd, type WaitOptions } from "./wait.ts";
 
@@ -46,23 +52,31 @@ export class OrchestrationHandle<Out = unknown> {
   }
 
   /** See `Client.cancelInstance`. */
-  async cancel(reason = ""): Promise<DeliveryOutcome> {
-    return sendCancel(this.#connection, this.instanceId, reason);
+  async cancel(reason = "", options: SendOptions = {}): Promise<DeliveryOutcome> {
+    return sendCancel(this.#connection, this.instanceId, reason, options);
   }
 
   /** See `Client.raiseEvent`. */
-  raiseEvent<T>(event: EventDefinition<T>, ...data: DataArguments<T>): Promise<DeliveryOutcome>;
-  raiseEvent(name: string, data?: unknown): Promise<DeliveryOutcome>;
-  async raiseEvent(to: EventDefinition | string, data?: unknown): Promise<DeliveryOutcome> {
+  raiseEvent<T>(event: EventDefinition<T>, ...args: DataArguments<T>): Promise<DeliveryOutcome>;
+  raiseEvent(name: string, data?: unknown, options?: SendOptions): Promise<DeliveryOutcome>;
+  async raiseEvent(
+    to: EventDefinition | string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<DeliveryOutcome> {
     const { instanceId } = this;
-    return sendData(this.#connection, "eventRaised", { instanceId, to, data });
+    return sendData(this.#connection, "eventRaised", { instanceId, to, data }, options);
   }
 
   /** See `Client.enqueueEvent`. */
-  enqueueEvent<T>(queue: QueueDefinition<T>, ...data: DataArguments<T>): Promise<DeliveryOutcome>;
-  enqueueEvent(name: string, data?: unknown): Promise<DeliveryOutcome>;
-  async enqueueEvent(to: QueueDefinition | string, data?: unknown): Promise<DeliveryOutcome> {
+  enqueueEvent<T>(queue: QueueDefinition<T>, ...args: DataArguments<T>): Promise<DeliveryOutcome>;
+  enqueueEvent(name: string, data?: unknown, options?: SendOptions): Promise<DeliveryOutcome>;
+  async enqueueEvent(
+    to: QueueDefinition | string,
+    data?: unknown,
+    options?: SendOptions,
+  ): Promise<DeliveryOutcome> {
     const { instanceId } = this;
-    return sendData(this.#connection, "queueMessage", { instanceId, to, data });
+    return sendData(this.#connection, "queueMessage", { instanceId, to, data }, options);
   }
 }

@@ -5,25 +5,36 @@ import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
 import { encodeMessage, type InstanceMessage } from "../history/message.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
-import { nameOf } from "./arguments.ts";
-import { encodeValue, type Connection } from "./connection.ts";
+import { assertOptions, nameOf } from "./arguments.ts";
+import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
 
 /** What became of a message; both are durable facts, not errors. */
 export type DeliveryOutcome =
   | { readonly kind: "accepted" }
   | { readonly kind: "dropped"; readonly reason: "unknownInstance" | "finishedInstance" };
 
+/** Of events, messages and cancellations. */
+export type SendOptions = TransactionOption;
+
 /** The data of an event or message: optional exactly where its definition accepts `undefined`. */
-export type DataArguments<T> = undefined extends T ? [data?: NoInfer<T>] : [data: NoInfer<T>];
+export type DataArguments<T> = undefined extends T
+  ? [data?: NoInfer<T>, options?: SendOptions]
+  : [data: NoInfer<T>, options?: SendOptions];
+
+interface Letter {
+  readonly instanceId: string;
+  readonly message: InstanceMessage;
+}
 
 async function send(
-  { hub, retryMs }: Connection,
-  instanceId: string,
-  message: InstanceMessage,
+  connection: Connection,
+  { instanceId, message }: Letter,
+  options: SendOptions,
 ): Promise<DeliveryOutcome> {
-  const outcome = await hub.write(
+  const outcome = await write(
+    connection,
     { kind: "sendMessage", message: { instanceId, body: encodeMessage(message) } },
-    retryMs,
+    options,
   );
   if (outcome.kind === "unknownInstance" || outcome.kind === "finishedInstance") {
     return { kind: "dropped", reason: outcome.kind };
@@ -42,21 +53,26 @@ export async function sendData(
   connection: Connection,
   kind: "eventRaised" | "queueMessage",
   { instanceId, to, data }: SendTarget,
+  options: SendOptions = {},
 ): Promise<DeliveryOutcome> {
   assertInstanceId(instanceId);
+  assertOptions(options);
   const noun = kind === "eventRaised" ? "event" : "queue";
   const name = nameOf(to, noun);
   const subject = `the data for ${noun} "${name}"`;
   if (typeof to !== "string") await validate(to.schema, data, subject);
-  return send(connection, instanceId, { kind, name, data: encodeValue(connection, data, subject) });
+  const message = { kind, name, data: encodeValue(connection, data, subject) };
+  return send(connection, { instanceId, message }, options);
 }
 
 export async function sendCancel(
   connection: Connection,
   instanceId: string,
   reason: unknown,
+  options: SendOptions = {},
 ): Promise<DeliveryOutcome> {
   assertInstanceId(instanceId);
+  assertOptions(options);
   if (typeof reason !== "string") {
     throw new UsageError(
       "invalid_argument",
@@ -64,5 +80,5 @@ export async function sendCancel(
     );
   }
   assertPayloadSize(reason, "the reason of a cancellation", connection.payloadBytesMax);
-  return send(connection, instanceId, { kind: "cancel", reason });
+  return send(connection, { instanceId, message: { kind: "cancel", reason } }, options);
 }

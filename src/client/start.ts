@@ -13,11 +13,11 @@ import { encodeMessage } from "../history/message.ts";
 import type { OrchestrationDefinition } from "../orchestration/define.ts";
 import type { IdReusePolicy, StartRequest, WriteOutcome } from "../provider/provider.ts";
 import { assertOptions, nameOf } from "./arguments.ts";
-import { encodeValue, type Connection } from "./connection.ts";
+import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
 import { InstanceAlreadyExistsError } from "./errors.ts";
 import { toStatus } from "./status.ts";
 
-export interface StartOptions {
+export interface StartOptions extends TransactionOption {
   /** A semantic version. @default what the registry's policy says when the instance begins */
   readonly version?: string | undefined;
   /** Not before then: a time from now, or a date. @default at once */
@@ -50,7 +50,10 @@ export async function startInstance(
   options: StartOptions,
 ): Promise<boolean> {
   const request = await toRequest(connection, target, options);
-  const outcome = await submit(connection, request);
+  const outcome =
+    options.transaction === undefined
+      ? await submit(connection, request)
+      : await write(connection, { kind: "startInstance", request }, options);
   if (outcome.kind === "started") return true;
   invariant(outcome.kind === "idInUse", `a store answers no start with "${outcome.kind}"`);
   if (outcome.isSame) return true;

@@ -34,3 +34,9 @@ export interface ActivityContext {
   traceWarn(message: string, fields?: TraceFields): void;
   traceError(message: string, fields?: TraceFields): void;
 }
+
+/**
+ * What a transactional activity works with besides its transaction. It has no heartbeat: what it has
+ * done so far is not there until all of it is.
+ */
+export type TransactionContext = Omit<ActivityContext, "heartbeat" | "heartbeatDetails">;

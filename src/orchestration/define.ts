@@ -8,7 +8,8 @@
 import { UsageError } from "../foundation/errors.ts";
 import { NAME_BYTES_MAX, assertName } from "../foundation/limits.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../foundation/standard-schema.ts";
-import type { ActivityContext } from "./activity-context.ts";
+import type { Transaction } from "../foundation/transaction.ts";
+import type { ActivityContext, TransactionContext } from "./activity-context.ts";
 import type { OrchestrationContext } from "./context.ts";
 
 /** Carries types from a definition to its calls; absent at run time. */
@@ -21,6 +22,12 @@ export interface ActivityDefinition<In = unknown, Out = unknown> extends Types<I
   readonly kind: "activity";
   readonly name: string;
   readonly run: (input: never, ctx: ActivityContext) => unknown;
+  /**
+   * Set by {@link defineTransaction}: runs in a database transaction that holds the completion as
+   * well; `run` only says that.
+   */
+  readonly runInTransaction?:
+    ((tx: Transaction, input: never, ctx: TransactionContext) => unknown) | undefined;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
 }
@@ -54,6 +61,7 @@ export interface QueueDefinition<T = unknown> extends Types<T, T> {
 export const DEFAULT_VERSION = "1.0.0";
 
 type Returned<Out> = Out | PromiseLike<Out>;
+type TransactionBody = NonNullable<ActivityDefinition["runInTransaction"]>;
 
 /**
  * Defines an activity.
@@ -99,6 +107,70 @@ export function defineActivity(
     kind: "activity",
     name: parts.name,
     run: parts.run,
+    input: parts.input,
+    output: parts.output,
+  });
+}
+
+/**
+ * Defines an activity whose own SQL and whose recorded completion are one database transaction: it
+ * happens exactly once. It is registered and scheduled like any other activity, on a store that
+ * shares transactions.
+ *
+ * When the function throws, its SQL is rolled back and the activity has failed. It may run again when
+ * its worker or its store has failed before the commit, so it does nothing outside of `tx` that must
+ * not be repeated; and it is short, since others wait for what it has locked.
+ *
+ * @param name - Unique in a runtime; 1 to 256 UTF-8 bytes
+ * @throws UsageError `invalid_definition` when the name or the function is unusable
+ */
+export function defineTransaction<In, Out>(
+  name: string,
+  run: (tx: Transaction, input: In, ctx: TransactionContext) => Returned<Out>,
+): ActivityDefinition<In, Out>;
+export function defineTransaction<I extends StandardSchema, O extends StandardSchema>(definition: {
+  readonly name: string;
+  readonly input: I;
+  readonly output: O;
+  readonly run: (
+    tx: Transaction,
+    input: SchemaOutput<I>,
+    ctx: TransactionContext,
+  ) => Returned<SchemaInput<O>>;
+}): ActivityDefinition<SchemaInput<I>, SchemaOutput<O>>;
+export function defineTransaction<I extends StandardSchema, Out>(definition: {
+  readonly name: string;
+  readonly input: I;
+  readonly output?: undefined;
+  readonly run: (tx: Transaction, input: SchemaOutput<I>, ctx: TransactionContext) => Returned<Out>;
+}): ActivityDefinition<SchemaInput<I>, Out>;
+export function defineTransaction<In, O extends StandardSchema>(definition: {
+  readonly name: string;
+  readonly input?: undefined;
+  readonly output: O;
+  readonly run: (tx: Transaction, input: In, ctx: TransactionContext) => Returned<SchemaInput<O>>;
+}): ActivityDefinition<In, SchemaOutput<O>>;
+export function defineTransaction<In, Out>(definition: {
+  readonly name: string;
+  readonly input?: undefined;
+  readonly output?: undefined;
+  readonly run: (tx: Transaction, input: In, ctx: TransactionContext) => Returned<Out>;
+}): ActivityDefinition<In, Out>;
+export function defineTransaction(
+  nameOrDefinition: string | Parts<TransactionBody>,
+  run?: TransactionBody,
+): ActivityDefinition {
+  const parts = toParts(nameOrDefinition, run, "transaction");
+  return Object.freeze({
+    kind: "activity",
+    name: parts.name,
+    run: (): never => {
+      throw new UsageError(
+        "invalid_argument",
+        `Cannot run transaction ${JSON.stringify(parts.name)} by itself: it needs a transaction of a store; test its function, or run it in a runtime`,
+      );
+    },
+    runInTransaction: parts.run,
     input: parts.input,
     output: parts.output,
   });
@@ -212,7 +284,7 @@ function toParts<Run>(
   if (typeof parts !== "object" || parts === null) {
     throw new UsageError(
       "invalid_definition",
-      `Cannot define an ${kind}: its name is missing; pass a text of 1 to ${NAME_BYTES_MAX} bytes`,
+      `Cannot define ${kind === "transaction" ? "a" : "an"} ${kind}: its name is missing; pass a text of 1 to ${NAME_BYTES_MAX} bytes`,
     );
   }
   const { name, run: body, input, output } = parts as Partial<Parts<Run>>;

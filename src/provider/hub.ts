@@ -126,15 +126,23 @@ export class StoreHub {
     return this.write({ kind: "startInstance", request }, retryMs);
   }
 
-  /** (I2) */
-  #onCommitted(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
+  /**
+   * Hands on what a transaction of the user has put into queues. To be called after its commit (I2);
+   * what else it holds is found by those who watch the store.
+   */
+  deliver(outcomes: readonly WriteOutcome[]): void {
     const delivered = outcomes.flatMap((outcome) =>
       "delivered" in outcome ? outcome.delivered : [],
     );
-    const hasReadyActivities = operations.some(makesActivitiesReady);
-    for (const runtime of this.#runtimes) {
-      if (delivered.length > 0) runtime.onDelivered(delivered);
-      if (hasReadyActivities) runtime.onActivitiesReady();
+    if (delivered.length === 0) return;
+    for (const runtime of this.#runtimes) runtime.onDelivered(delivered);
+  }
+
+  /** (I2) */
+  #onCommitted(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
+    this.deliver(outcomes);
+    if (operations.some(makesActivitiesReady)) {
+      for (const runtime of this.#runtimes) runtime.onActivitiesReady();
     }
     const nowMs = this.provider.nowMs();
     const dueTimes = operations.flatMap((operation) => dueTimesOf(operation, nowMs));

@@ -26,7 +26,8 @@ import type {
   NodeId,
   TurnEffects,
 } from "../provider/provider.ts";
-import { ActivityRun, type ActivityOutcome, type RunEnd } from "./activity-run.ts";
+import type { ActivityOutcome, RunEnd } from "./activity-outcome.ts";
+import { ActivityRun } from "./activity-run.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Parking } from "./parking.ts";
@@ -241,7 +242,8 @@ export class ActivityDispatcher {
 
   #onEnd(run: ActivityRun, end: RunEnd): void {
     const { settings, onOutcome, land } = this.#parts;
-    if (run === this.#trial && end.kind !== "unreadable" && !run.isAborted) {
+    const isOutcome = end.kind === "completed" || end.kind === "failed";
+    if (run === this.#trial && isOutcome && !run.isAborted) {
       // What is not durable yet would be tried again after a crash, and its neighbour's be blamed on it.
       void land(run.claimed, end).then(() => {
         this.#free(run);
@@ -256,8 +258,9 @@ export class ActivityDispatcher {
       const { activityId } = claim;
       const fields = { instanceId, activityName: name, activityId, outcome: end.kind };
       settings.logger.log("debug", "An activity ended after it was told to stop", fields);
-    } else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
-    else onOutcome(run.claimed, end);
+    } else if (isOutcome) onOutcome(run.claimed, end);
+    else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
+    else if (end.kind === "refused") void this.#retry(run.claimed, end.reason);
     this.#runWaiting();
     this.#fill();
   }
@@ -306,11 +309,22 @@ export class ActivityDispatcher {
     await this.#release(claimed.claim, delayMs);
   }
 
-  async #release(claim: ActivityClaim, delayMs: number): Promise<void> {
+  /** A transaction that no store takes is poison in the end. */
+  async #retry({ claim, instanceId, name }: ClaimedActivity, reason: string): Promise<void> {
+    this.#parts.settings.logger.log("error", "Cannot commit a transaction; running it again", {
+      instanceId,
+      activityName: name,
+      activityId: claim.activityId,
+      error: reason,
+    });
+    await this.#release(claim, this.#parts.settings.retryDelayMinMs, true);
+  }
+
+  async #release(claim: ActivityClaim, delayMs: number, isAttemptCounted = false): Promise<void> {
     const { hub } = this.#parts;
     const visibleAtMs = hub.provider.nowMs() + delayMs;
     const leaving = hub
-      .insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted: false }) // (I2)
+      .insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted }) // (I2)
       .then(() => {
         this.#leaving.delete(leaving);
       });

@@ -1,27 +1,23 @@
 /** One delivery of one activity: its context, its signal, its outcome. */
 
 import type { EncodedValue } from "../history/event.ts";
-import { toFailure, type Failure } from "../history/failure.ts";
+import { toFailure } from "../history/failure.ts";
 import { decodeActivityRequest, type ActivityRequest } from "../history/message.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
+import { invariant } from "../foundation/invariant.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
 import type { LogLevel } from "../observability/logger.ts";
-import type { ActivityContext } from "../orchestration/activity-context.ts";
+import type { ActivityContext, TransactionContext } from "../orchestration/activity-context.ts";
 import type { TraceFields } from "../orchestration/context.ts";
 import type { ActivityDefinition } from "../orchestration/define.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type { ClaimedActivity } from "../provider/provider.ts";
+import type { RunEnd } from "./activity-outcome.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { activityPoison } from "./poison.ts";
-
-export type ActivityOutcome =
-  | { readonly kind: "completed"; readonly result: EncodedValue }
-  | { readonly kind: "failed"; readonly failure: Failure };
-
-/** How a delivery ends; what cannot be read here is another runtime's to run. */
-export type RunEnd = ActivityOutcome | { readonly kind: "unreadable"; readonly reason: string };
+import { TransactionRun } from "./transaction-run.ts";
 
 /** Why an activity is told to stop. */
 export type AbortReason = "canceled" | "lost" | "shutdown";
@@ -36,7 +32,8 @@ const ABORT_TEXT: Readonly<Record<AbortReason, string>> = {
 /** What the user's function gets. */
 interface Delivery {
   readonly input: unknown;
-  readonly context: ActivityContext;
+  readonly heartbeatDetails: unknown;
+  readonly context: TransactionContext;
 }
 
 export class ActivityRun {
@@ -75,7 +72,7 @@ export class ActivityRun {
 
   /** Runs the user's function; never rejects because of it. */
   async start(): Promise<RunEnd> {
-    const { claim, name } = this.claimed;
+    const { claim } = this.claimed;
     if (claim.attempt > this.#settings.attemptsMax)
       return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.attemptsMax) };
     let delivery: Delivery;
@@ -84,20 +81,50 @@ export class ActivityRun {
     } catch (error) {
       return { kind: "unreadable", reason: `its data cannot be read (${String(error)})` };
     }
+    const { run, runInTransaction } = this.#definition;
+    if (runInTransaction !== undefined) return this.#startTransaction(delivery, runInTransaction);
+    const context: ActivityContext = {
+      ...delivery.context,
+      heartbeatDetails: delivery.heartbeatDetails,
+      heartbeat: (details) => this.#heartbeat(details),
+    };
     try {
-      const { input: raw, context } = delivery;
-      const { codec, payloadBytesMax } = this.#settings;
-      const input = await validate(this.#definition.input, raw, `the input of activity "${name}"`);
-      const returned = await this.#definition.run(input as never, context);
-      const subject = `the result of activity "${name}"`;
-      const result = await validate(this.#definition.output, returned, subject);
-      if (result === undefined) return { kind: "completed", result: undefined };
-      const encoded = codec.encode(result, subject);
-      assertPayloadSize(encoded, subject, payloadBytesMax);
-      return { kind: "completed", result: encoded };
+      const result = await this.#call(delivery, (input) => run(input, context));
+      return { kind: "completed", result };
     } catch (error) {
       return { kind: "failed", failure: toFailure(error, "activity_failed") };
     }
+  }
+
+  async #startTransaction(
+    delivery: Delivery,
+    body: NonNullable<ActivityDefinition["runInTransaction"]>,
+  ): Promise<RunEnd> {
+    const { transactions } = this.#hub.provider;
+    invariant(transactions !== undefined, "a runtime refuses transactions where there are none");
+    return new TransactionRun({
+      claimed: this.claimed,
+      settings: this.#settings,
+      hub: this.#hub,
+      transactions,
+      signal: this.#controller.signal,
+      work: (tx) => this.#call(delivery, (input) => body(tx, input, delivery.context)),
+    }).start();
+  }
+
+  /** Hands the input to the user's function. @returns Its result, encoded */
+  async #call(delivery: Delivery, run: (input: never) => unknown): Promise<EncodedValue> {
+    const { name } = this.claimed;
+    const { codec, payloadBytesMax } = this.#settings;
+    const { input: schema, output } = this.#definition;
+    const input = await validate(schema, delivery.input, `the input of activity "${name}"`);
+    const returned = await run(input as never);
+    const subject = `the result of activity "${name}"`;
+    const result = await validate(output, returned, subject);
+    if (result === undefined) return undefined;
+    const encoded = codec.encode(result, subject);
+    assertPayloadSize(encoded, subject, payloadBytesMax);
+    return encoded;
   }
 
   /** What another codec wrote is no failure of the activity (guarantee G7). */
@@ -109,11 +136,12 @@ export class ActivityRun {
     const request = decodeActivityRequest(body);
     return {
       input: decode(request.input),
-      context: this.#createContext(request, decode(heartbeat)),
+      heartbeatDetails: decode(heartbeat),
+      context: this.#createContext(request),
     };
   }
 
-  #createContext(request: ActivityRequest, heartbeatDetails: unknown): ActivityContext {
+  #createContext(request: ActivityRequest): TransactionContext {
     const { claim, instanceId, name } = this.claimed;
     const { orchestrationName, orchestrationVersion, seed } = request;
     const { workerId, logger } = this.#settings;
@@ -137,8 +165,6 @@ export class ActivityRun {
       attempt,
       idempotencyKey: `${seed}:${activityId}`,
       signal: this.#controller.signal,
-      heartbeatDetails,
-      heartbeat: (details) => this.#heartbeat(details),
       traceDebug: trace("debug"),
       traceInfo: trace("info"),
       traceWarn: trace("warn"),

@@ -102,9 +102,11 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     min: 1,
     max: TIMER_MS_MAX,
   });
+  const activities = toActivities(options.activities ?? []);
+  assertTransactions(activities, options.store);
   return {
     store: options.store,
-    activities: toActivities(options.activities ?? []),
+    activities,
     orchestrations: toOrchestrations(options.orchestrations ?? []),
     activityConcurrency: count("activityConcurrency", options.activityConcurrency ?? 100, 0),
     orchestrationConcurrency: count(
@@ -214,6 +216,16 @@ function assertOptions(options: unknown): void {
 function assertStore(store: unknown): void {
   if (typeof (store as Provider | null | undefined)?.write === "function") return;
   throw badOption("store", describe(store), "a provider such as `await SqliteProvider.open(file)`");
+}
+
+function assertTransactions(activities: ActivityRegistry, store: Provider): void {
+  if (store.transactions !== undefined) return;
+  const found = activities.definitions().find((one) => one.runInTransaction !== undefined);
+  if (found === undefined) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot start a runtime: activity "${found.name}" is a transaction, and the store "${store.name}" does not share any; use a store that does, or defineActivity()`,
+  );
 }
 
 function duration(

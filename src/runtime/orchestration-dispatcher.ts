@@ -11,12 +11,7 @@
  * I4. What has outlived many processes is tried alone: only then does a crash tell something.
  */
 
-import {
-  decodeMessage,
-  encodeMessage,
-  type ActivityCompletedMessage,
-  type ActivityFailedMessage,
-} from "../history/message.ts";
+import { decodeMessage, encodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
   ClaimedActivity,
@@ -31,7 +26,7 @@ import type {
   WriteOutcome,
 } from "../provider/provider.ts";
 import type { ActivityDispatcher } from "./activity-dispatcher.ts";
-import type { ActivityOutcome } from "./activity-run.ts";
+import { toMessage, type ActivityOutcome } from "./activity-outcome.ts";
 import type { DueAlarm } from "./due-alarm.ts";
 import { fromQueue, fromTimer } from "./inbox.ts";
 import { LateMail, type Reader } from "./late-mail.ts";
@@ -459,20 +454,4 @@ export class OrchestrationDispatcher {
     const messages = [...claimed.messages, ...this.#lateMail.take(key, reader)];
     this.#feed(resident, messages, claimed.dueTimers);
   }
-}
-
-function toMessage(
-  claimed: ClaimedActivity,
-  outcome: ActivityOutcome,
-): ActivityCompletedMessage | ActivityFailedMessage {
-  const { executionId, activityId, attempt } = claimed.claim;
-  return outcome.kind === "completed"
-    ? { kind: "activityCompleted", executionId, sourceEventId: activityId, result: outcome.result }
-    : {
-        kind: "activityFailed",
-        executionId,
-        sourceEventId: activityId,
-        failure: outcome.failure,
-        attempt,
-      };
 }

@@ -1,7 +1,7 @@
 /** A store that fails where a test wants it to. */
 
 import { ProviderError } from "../../src/provider/errors.ts";
-import type { Provider } from "../../src/provider/provider.ts";
+import type { Provider, ProviderTransactions } from "../../src/provider/provider.ts";
 
 /** How a call fails. */
 export type FaultKind =
@@ -13,12 +13,17 @@ export type FaultKind =
   | "unheard";
 
 /** Methods that ask the store for something. */
-export type StoreMethod = Exclude<
-  {
-    [K in keyof Provider]: Provider[K] extends (...args: never[]) => Promise<unknown> ? K : never;
-  }[keyof Provider],
-  "close" | typeof Symbol.asyncDispose | undefined
->;
+export type StoreMethod =
+  | Exclude<
+      {
+        [K in keyof Provider]: Provider[K] extends (...args: never[]) => Promise<unknown>
+          ? K
+          : never;
+      }[keyof Provider],
+      "close" | typeof Symbol.asyncDispose | undefined
+    >
+  | "transactions.run"
+  | "transactions.write";
 
 export interface FaultyStore {
   readonly provider: Provider;
@@ -52,19 +57,33 @@ export function faultyStore(inner: Provider): FaultyStore {
     return fault.kind;
   }
 
+  function failing<A extends unknown[], R>(
+    name: StoreMethod,
+    method: (...args: A) => Promise<R>,
+  ): (...args: A) => Promise<R> {
+    return async (...args) => {
+      const kind = kindFor(name);
+      if (kind === undefined) return method(...args);
+      failureCount += 1;
+      if (kind === "unheard") await method(...args);
+      throw toError(kind, name);
+    };
+  }
+
+  const { transactions } = inner;
+  const faultyTransactions: ProviderTransactions | undefined = transactions && {
+    run: (work) => failing("transactions.run", () => transactions.run(work))(),
+    write: failing("transactions.write", transactions.write.bind(transactions)),
+  };
+
   const provider = new Proxy(inner, {
     get(_, key: string | symbol) {
+      if (key === "transactions") return faultyTransactions;
       const value: unknown = inner[key as keyof Provider];
       if (typeof value !== "function") return value;
-      const method = value.bind(inner) as (...args: unknown[]) => unknown;
+      const method = value.bind(inner) as (...args: unknown[]) => Promise<unknown>;
       if (typeof key === "symbol" || key === "nowMs" || key === "watch") return method;
-      return async (...args: unknown[]) => {
-        const kind = kindFor(key);
-        if (kind === undefined) return method(...args);
-        failureCount += 1;
-        if (kind === "unheard") await method(...args);
-        throw toError(kind, key);
-      };
+      return failing(key as StoreMethod, method);
     },
   });
   return {
