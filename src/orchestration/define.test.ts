@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { defineActivity, defineEvent, defineOrchestration, defineQueue } from "./define.ts";
+import {
+  defineActivity,
+  defineEvent,
+  defineOrchestration,
+  defineQueue,
+  defineTransaction,
+} from "./define.ts";
 
 const run = async () => 1;
 
@@ -30,9 +36,23 @@ describe("defineActivity() and defineOrchestration()", () => {
     ["null as a schema", () => defineActivity({ name: "a", output: null as never, run })],
     ["an event without a name", () => defineEvent("")],
     ["an event with a bad schema", () => defineEvent("e", 7 as never)],
+    ["a transaction without a function", () => defineTransaction("t", undefined as never)],
     ["a queue with a bad schema", () => defineQueue("q", { "~standard": {} } as never)],
   ])("refuse %s", (_name, define) => {
     expect(define).toThrow(expect.objectContaining({ code: "invalid_definition" }));
+  });
+
+  test("make a transaction an activity that does not run by itself", () => {
+    const body = async () => 1;
+    const transaction = defineTransaction("book", body);
+    expect(Object.isFrozen(transaction)).toBe(true);
+    expect(transaction).toMatchObject({ kind: "activity", name: "book", runInTransaction: body });
+    expect(() => transaction.run(undefined as never, {} as never)).toThrow(
+      expect.objectContaining({ code: "invalid_argument" }),
+    );
+    expect(() => defineTransaction(undefined as never, body)).toThrow(
+      "Cannot define a transaction",
+    );
   });
 
   test("render the whole text", () => {

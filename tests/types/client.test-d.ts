@@ -14,6 +14,7 @@ import {
   type KnownStatus,
   type OrchestrationHandle,
   type OrchestrationStatus,
+  type Transaction,
 } from "duroxide-ts";
 
 declare const client: Client;
@@ -143,5 +144,32 @@ describe("key-values", () => {
     expectTypeOf(client.getKvValue<number>("a", "k")).resolves.toEqualTypeOf<number | undefined>();
     expectTypeOf(client.waitForKvValue<number>("a", "k")).resolves.toEqualTypeOf<number>();
     expectTypeOf(client.getKvValues<number>("a")).resolves.toEqualTypeOf<Map<string, number>>();
+  });
+});
+
+describe("a transaction of the caller", () => {
+  const tx = {} as Transaction;
+  const approval = defineEvent<{ readonly by: string }>("Approval");
+  const poke = defineEvent<undefined>("Poke");
+  const orders = defineQueue<Order>("Orders");
+
+  test("is an option of every call that writes, behind what the definition asks for", () => {
+    void client.startOrchestration("a", pay, { id: "x" }, { transaction: tx });
+    void client.startOrchestration("a", plain, undefined, { transaction: tx });
+    void client.startOrchestration("a", "Pay", 1, { transaction: tx });
+    void client.raiseEvent("a", approval, { by: "Mary" }, { transaction: tx });
+    void client.raiseEvent("a", poke, undefined, { transaction: tx });
+    void client.raiseEvent("a", "Poke", undefined, { transaction: tx });
+    void client.enqueueEvent("a", orders, { id: "x" }, { transaction: tx });
+    void client.enqueueEvent("a", "Orders", 1, { transaction: tx });
+    void client.cancelInstance("a", "late", { transaction: tx });
+    const handle = client.getHandle("a");
+    void handle.raiseEvent(approval, { by: "Mary" }, { transaction: tx });
+    void handle.enqueueEvent(orders, { id: "x" }, { transaction: tx });
+    void handle.cancel("late", { transaction: tx });
+    // @ts-expect-error An event has data of its type.
+    void client.raiseEvent("a", approval, { transaction: tx });
+    // @ts-expect-error A connection string is no transaction.
+    void client.cancelInstance("a", "late", { transaction: "postgres://" });
   });
 });

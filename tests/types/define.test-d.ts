@@ -8,6 +8,7 @@ import {
   defineEvent,
   defineOrchestration,
   defineQueue,
+  defineTransaction,
   type ActivityContext,
   type ActivityDefinition,
   type DurableFuture,
@@ -15,6 +16,8 @@ import {
   type OrchestrationContext,
   type OrchestrationDefinition,
   type QueueDefinition,
+  type Transaction,
+  type TransactionContext,
 } from "duroxide-ts";
 
 declare const ctx: OrchestrationContext;
@@ -49,6 +52,49 @@ describe("defineActivity()", () => {
   test("refuses a function whose result the output schema does not accept", () => {
     // @ts-expect-error A number is not a text.
     defineActivity({ name: "a", output: z.string(), run: async () => 7 });
+  });
+});
+
+describe("defineTransaction()", () => {
+  test("infers input and output from the function, behind its transaction", () => {
+    const pay = defineTransaction(
+      "a",
+      async (tx, order: { readonly cents: number }, own: TransactionContext) => {
+        expectTypeOf(tx).toEqualTypeOf<Transaction>();
+        const { rows } = await tx.query<{ readonly id: string }>("select $1", [own.attempt]);
+        expectTypeOf(rows).toEqualTypeOf<readonly { readonly id: string }[]>();
+        return order.cents;
+      },
+    );
+    expectTypeOf(pay).toEqualTypeOf<ActivityDefinition<{ readonly cents: number }, number>>();
+    expectTypeOf(ctx.scheduleActivity(pay, { cents: 1 })).toEqualTypeOf<DurableFuture<number>>();
+    // @ts-expect-error The input is missing.
+    void ctx.scheduleActivity(pay);
+    const plain = defineTransaction("a", async () => 1);
+    void ctx.scheduleActivity(plain);
+  });
+
+  test("infers from schemas: callers pass their input, functions get their output", () => {
+    const transaction = defineTransaction({
+      name: "a",
+      input: z.object({ count: z.number().default(1) }),
+      output: z.string(),
+      run: async (tx, input) => {
+        expectTypeOf(tx).toEqualTypeOf<Transaction>();
+        expectTypeOf(input).toEqualTypeOf<{ count: number }>();
+        return String(input.count);
+      },
+    });
+    expectTypeOf(transaction).toEqualTypeOf<
+      ActivityDefinition<{ count?: number | undefined }, string>
+    >();
+    // @ts-expect-error A number is not a text.
+    defineTransaction({ name: "a", output: z.string(), run: async () => 7 });
+  });
+
+  test("has no heartbeat: nothing outlives a transaction that is rolled back", () => {
+    // @ts-expect-error There is none.
+    defineTransaction("a", async (_tx, _input: string, own) => own.heartbeat());
   });
 });
 
