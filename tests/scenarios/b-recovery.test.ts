@@ -245,34 +245,38 @@ scenario("S034 a completion twice in one batch: one event, the first result", as
   expect(await told(world, "batch")).toEqual(ONE_AND_GO);
 });
 
-scenario("S036 identical raised events: two arrivals, in one batch and in two", async (world) => {
-  const listen = defineOrchestration("Listen", async (ctx) => {
-    const first = await ctx.scheduleWait<string>("tick");
-    await ctx.scheduleWait("end");
-    return first;
-  });
-  const runtime = await world.start({ orchestrations: [listen] });
-  const handle = await world.client.startOrchestration("listen", listen);
-  await world.untilRecorded("listen", "ExternalSubscribed");
-  await runtime.shutdown();
-  await handle.raiseEvent("tick", "same");
-  await handle.raiseEvent("tick", "same");
-  await world.start({ orchestrations: [listen] });
-  await world.untilRecorded("listen", "ExternalSubscribed", 2);
-  await handle.raiseEvent("tick", "same");
-  await world.untilRecorded("listen", "ExternalEvent", 3);
-  await handle.raiseEvent("end");
-  expect(await handle.result(LIMIT)).toBe("same");
-  expect(await told(world, "listen")).toEqual([
-    "2 ExternalSubscribed tick",
-    "3 ExternalEvent tick",
-    "4 ExternalEvent tick",
-    "5 ExternalSubscribed end",
-    "6 ExternalEvent tick",
-    "7 ExternalEvent end",
-    "8 OrchestrationCompleted",
-  ]);
-});
+scenario(
+  "S036 identical raised events: two arrivals, in one batch and in two",
+  async (world) => {
+    const listen = defineOrchestration("Listen", async (ctx) => {
+      const first = await ctx.scheduleWait<string>("tick");
+      await ctx.scheduleWait("end");
+      return first;
+    });
+    const runtime = await world.start({ orchestrations: [listen] });
+    const handle = await world.client.startOrchestration("listen", listen);
+    await world.untilRecorded("listen", "ExternalSubscribed");
+    await runtime.shutdown();
+    await handle.raiseEvent("tick", "same");
+    await handle.raiseEvent("tick", "same");
+    await world.start({ orchestrations: [listen] });
+    await world.untilRecorded("listen", "ExternalSubscribed", 2);
+    await handle.raiseEvent("tick", "same");
+    await world.untilRecorded("listen", "ExternalEvent", 3);
+    await handle.raiseEvent("end");
+    expect(await handle.result(LIMIT)).toBe("same");
+    expect(await told(world, "listen")).toEqual([
+      "2 ExternalSubscribed tick",
+      "3 ExternalEvent tick",
+      "4 ExternalEvent tick",
+      "5 ExternalSubscribed end",
+      "6 ExternalEvent tick",
+      "7 ExternalEvent end",
+      "8 OrchestrationCompleted",
+    ]);
+  },
+  { isForOneNode: true },
+);
 
 for (const [title, isLanding] of [
   ["S037 a crash before the commit of a turn: the turn is redone from the same history", false],

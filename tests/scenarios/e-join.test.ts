@@ -223,6 +223,7 @@ scenario(
       "8 OrchestrationCompleted",
     ]);
   },
+  { isForOneNode: true },
 );
 
 scenario("S113 a join inside a race: the race goes on without the slower join", async (world) => {

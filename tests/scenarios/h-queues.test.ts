@@ -84,6 +84,7 @@ scenario(
       "OrchestrationCompleted",
     ]);
   },
+  { isForOneNode: true },
 );
 
 scenario(

@@ -102,9 +102,10 @@ export class World {
 
   /** Starts a runtime in this world's mode, on its store by default; it is shut down with the world. */
   async start(options: Partial<RuntimeOptions>): Promise<Runtime> {
-    const others = options.store === undefined ? this.#others : [];
-    for (const store of others) await this.#startOn(store, options);
-    return this.#startOn(this.store, options);
+    const others: Runtime[] = [];
+    if (options.store === undefined)
+      for (const store of this.#others) others.push(await this.#startOn(store, options));
+    return asOne(await this.#startOn(this.store, options), others);
   }
 
   async #startOn(store: Provider, options: Partial<RuntimeOptions>): Promise<Runtime> {
@@ -168,6 +169,21 @@ export class World {
     }
     return histories;
   }
+}
+
+/** A runtime that takes others with it when it is shut down. */
+function asOne(runtime: Runtime, others: readonly Runtime[]): Runtime {
+  if (others.length === 0) return runtime;
+  const shutdown: Runtime["shutdown"] = async (options) => {
+    await Promise.all([runtime, ...others].map((it) => it.shutdown(options)));
+  };
+  return new Proxy(runtime, {
+    get(target, key) {
+      if (key === "shutdown") return shutdown;
+      const value: unknown = Reflect.get(target, key, target);
+      return typeof value === "function" ? (value.bind(target) as unknown) : value;
+    },
+  });
 }
 
 const VOLATILE = ["timestampMs", "seed", "fireAtMs", "stack"];
