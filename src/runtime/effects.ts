@@ -109,8 +109,10 @@ function toEnding(outcome: TurnOutcome): InstanceChange | undefined {
       return { status: "Failed", failure: outcome.failure };
     case "canceled":
       return { status: "Canceled", failure: outcome.failure };
-    case "running":
     case "continuedAsNew":
+      // The code that the next execution needs: a node that has it may claim it.
+      return { version: outcome.version ?? "" };
+    case "running":
       return undefined;
   }
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test, vi } from "vitest";
 
 import { ProviderError } from "../provider/errors.ts";
 import type { NodeId, NodeRow, Provider } from "../provider/provider.ts";
-import { NodeKeeper } from "./node-keeper.ts";
+import { NodeKeeper, toPresenceLabel } from "./node-keeper.ts";
 
 const clock = vi.hoisted(() => ({ ms: 0 }));
 vi.mock("../foundation/clock.ts", () => ({
@@ -10,6 +10,7 @@ vi.mock("../foundation/clock.ts", () => ({
 }));
 
 const LEASE_MS = 300;
+const CODE = { orchestrations: [], activities: ["charge"] };
 const busy = (): ProviderError =>
   new ProviderError("store_busy", "Cannot write: busy", { retryable: true });
 
@@ -21,13 +22,20 @@ class World {
   isBusy = false;
   isStoreDown = false;
   writeCount = 0;
+  lookCount = 0;
+  readonly codes: unknown[] = [];
   readonly keeper: NodeKeeper;
 
   constructor() {
     const provider: Partial<Provider> = {
-      registerNode: async ({ label, leaseMs }) => {
+      registerNode: async ({ label, leaseMs, code }) => {
         this.#write();
+        this.codes.push(code);
         return this.add(label, leaseMs);
+      },
+      unblockWork: async () => {
+        this.#write();
+        this.told.push("unblocked");
       },
       renewNode: async (node) => {
         this.#write();
@@ -42,6 +50,7 @@ class World {
         return this.nodes.delete(node);
       },
       listNodes: async () => {
+        this.lookCount += 1;
         if (this.isStoreDown) throw busy();
         return [...this.nodes.values()];
       },
@@ -51,6 +60,7 @@ class World {
         provider: provider as Provider,
         label: "self",
         leaseMs: LEASE_MS,
+        code: CODE,
         logger: {
           log: (level, message) => {
             if (level === "warn") this.warnings.push(message);
@@ -214,4 +224,85 @@ describe("other nodes", () => {
     await world.after(60_000);
     expect(world.told).toEqual([]);
   });
+});
+
+describe("the presence", () => {
+  test("tells the others what code there is, for as long as the runtime runs", async () => {
+    await world.keeper.acquire();
+    await world.keeper.announce();
+    expect(world.codes).toEqual([CODE, CODE]);
+    for (let i = 0; i < 100; i += 1) await world.after(100);
+    expect(world.keeper.current).toBeUndefined();
+    expect([...world.nodes.values()]).toMatchObject([
+      { label: toPresenceLabel("self"), leaseMs: LEASE_MS * 10 },
+    ]);
+    await world.keeper.stop();
+    expect(world.nodes.size).toBe(0);
+  });
+
+  test("costs three writes in ten leases", async () => {
+    await world.keeper.announce();
+    await world.after(100);
+    const { writeCount } = world;
+    for (let i = 0; i < 300; i += 1) await world.after(100); // A hundred leases.
+    expect(world.writeCount - writeCount).toBe(30);
+  });
+
+  test("frees what waited for code when it comes, and what others parked at that moment", async () => {
+    await world.keeper.announce();
+    expect(world.told).toEqual(["unblocked"]);
+    await world.after(100);
+    expect(world.told).toEqual(["unblocked", "unblocked", "freed"]);
+    await world.after(100);
+    expect(world.told).toEqual(["unblocked", "unblocked", "freed"]);
+  });
+
+  test("comes back when another node took it for dead, and frees what was parked since", async () => {
+    await world.keeper.announce();
+    await world.after(100);
+    world.nodes.clear();
+    world.told.length = 0;
+    for (let i = 0; i < 10; i += 1) await world.after(100);
+    expect(world.nodes.size).toBe(1);
+    expect(world.told).toEqual(["unblocked", "freed", "unblocked", "freed"]);
+  });
+
+  test("is not our own victim, however long it stands still", async () => {
+    await world.keeper.announce();
+    const [presence] = world.nodes.keys();
+    for (let i = 0; i < 100; i += 1) await world.after(100);
+    expect([...world.nodes.keys()]).toEqual([presence]);
+  });
+});
+
+describe("looking for the dead", () => {
+  test("an idle runtime looks once a lease, one that works with each renewal", async () => {
+    const other = world.add("other", LEASE_MS);
+    for (let i = 0; i < 30; i += 1) {
+      world.renew(other);
+      await world.after(100);
+    }
+    expect(world.lookCount).toBe(10);
+    world.isBusy = true;
+    await world.keeper.acquire();
+    for (let i = 0; i < 30; i += 1) {
+      world.renew(other);
+      await world.after(100);
+    }
+    expect(world.lookCount).toBe(40);
+  });
+
+  test.each([0, 1, 2])(
+    "an idle runtime takes over within two leases of a death %i ticks after its last look",
+    async (ticks) => {
+      const other = world.add("other", LEASE_MS);
+      for (let i = 0; i < 7 + ticks; i += 1) {
+        await world.after(100);
+        world.renew(other);
+      }
+      const diedMs = clock.ms;
+      while (world.nodes.has(other)) await world.after(100);
+      expect(clock.ms - diedMs).toBeLessThanOrEqual(2 * LEASE_MS);
+    },
+  );
 });

@@ -9,15 +9,33 @@
  *     ourselves (a blocked event loop, a suspended machine) no time passes.
  * I2. Only a definite "no longer registered" ends what we hold; a store that does not answer does not
  *     (weakness R14). Renewal happens three times per lease (weakness R15).
- * I3. A node that has had nothing to do for a lease leaves the list: an idle runtime writes nothing.
+ * I3. A node that has had nothing to do for a lease leaves the list: an idle runtime holds nothing.
  *     What it remembers stays usable (the epoch tells whether anybody else has touched it).
  * I4. After `stop()` no timer of this keeper exists, and nobody is registered again.
+ * I5. From start to stop the runtime has a second entry, its *presence*, which holds nothing and has a
+ *     long lease. It tells the others that there is code for what they have none for, though nobody
+ *     works on it right now. Without it the first work after a pause would be a race: a node without
+ *     the code, which happens to be awake, would take it for an orphan, park it and raise an alarm.
+ *     A presence that comes, or comes back, frees what was parked while it was not there.
+ * I6. Nodes are taken over within two of their leases. A look at the list is due as soon as a node
+ *     could be dead, and a lease after the last one at the latest. So the first look after a death
+ *     comes within a lease of it, and the one that has seen the counter stand still for a lease comes
+ *     a lease after that. A runtime that is idle looks no more often than that (once per lease, where
+ *     all leases are equal; any rarer would break the bound); one that works looks with each renewal.
  */
 
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
 import type { Logger } from "../observability/logger.ts";
-import type { NodeId, NodeRow, Provider } from "../provider/provider.ts";
+import type { NodeCode, NodeId, NodeRow, Provider } from "../provider/provider.ts";
+
+/** Lease of a presence, in leases: an idle runtime writes about three times in ten leases. (I5) */
+const PRESENCE_LEASES = 10;
+
+/** The label of a runtime's second entry. (I5) */
+export function toPresenceLabel(label: string): string {
+  return `${label} (presence)`;
+}
 
 export interface NodeKeeperHooks {
   /** Whether the runtime works on something right now. */
@@ -32,14 +50,15 @@ export interface NodeKeeperOptions {
   readonly provider: Provider;
   readonly label: string;
   readonly leaseMs: number;
+  /** @default code for everything */
+  readonly code?: NodeCode | undefined;
   readonly logger: Logger;
 }
 
 interface Observation {
   readonly renewals: number;
-  readonly lookedMs: number;
-  /** How long the counter has been seen to stand still, in milliseconds. */
-  readonly stillMs: number;
+  /** Since when it has been seen to stand still, in the time that passes for us. */
+  readonly sinceMs: number;
 }
 
 export class NodeKeeper {
@@ -51,6 +70,16 @@ export class NodeKeeper {
   #timer: ReturnType<typeof setInterval> | undefined;
   #tick: Promise<void> | undefined;
   #busyUntilMs = 0;
+  #presence: NodeId | undefined;
+  /** When the presence is to be renewed, by the monotonic clock. */
+  #presenceDueMs = 0;
+  /** What others held when the presence came, and have parked since, is still to be freed. */
+  #isUnblockOwed = false;
+  /** Time that has passed for us (I1), and when we looked at it last. */
+  #awakeMs = 0;
+  #tickedMs = systemClock.monotonicMs();
+  /** When the list is to be looked at, in the time that passes for us. */
+  #lookDueMs = 0;
   #isStopped = false;
 
   constructor(options: NodeKeeperOptions, hooks: NodeKeeperHooks) {
@@ -76,9 +105,9 @@ export class NodeKeeper {
   }
 
   async #register(): Promise<NodeId> {
-    const { provider, label, leaseMs } = this.#options;
+    const { provider, label, leaseMs, code } = this.#options;
     try {
-      this.#node = await provider.registerNode({ label, leaseMs });
+      this.#node = await provider.registerNode({ label, leaseMs, code });
       this.noteWork();
       return this.#node;
     } finally {
@@ -91,14 +120,28 @@ export class NodeKeeper {
     this.#busyUntilMs = systemClock.monotonicMs() + this.#options.leaseMs;
   }
 
+  /** Tells the others which code there is, and frees what waited for it (I5). */
+  async announce(): Promise<void> {
+    const { provider, label, leaseMs, code } = this.#options;
+    this.#presence = await provider.registerNode({
+      label: toPresenceLabel(label),
+      leaseMs: leaseMs * PRESENCE_LEASES,
+      code,
+    });
+    this.#presenceDueMs = systemClock.monotonicMs() + (leaseMs * PRESENCE_LEASES) / 3;
+    this.#isUnblockOwed = true;
+    await provider.unblockWork();
+  }
+
   start(): void {
     this.#timer = setInterval(() => {
       void this.check();
     }, this.#tickMs);
   }
 
+  /** Three ticks are a lease at least (I6), although a timer of the host may ring a little early. */
   get #tickMs(): number {
-    return Math.floor(this.#options.leaseMs / 3);
+    return Math.ceil(this.#options.leaseMs / 3) + 1;
   }
 
   /** Leaves the list. Never rejects: what could not be done, the lease will. */
@@ -108,7 +151,7 @@ export class NodeKeeper {
     await this.#tick;
     await this.#registering?.catch(() => undefined);
     try {
-      await this.#leave();
+      await Promise.all([this.#leave(), this.#withdraw()]);
     } catch (error) {
       this.#options.logger.log("warn", "Cannot leave the store now; the lease will end by itself", {
         error: String(error),
@@ -125,9 +168,14 @@ export class NodeKeeper {
   }
 
   async #onTick(): Promise<void> {
+    const nowMs = systemClock.monotonicMs();
+    this.#awakeMs += Math.min(nowMs - this.#tickedMs, this.#tickMs * 2); // (I1)
+    this.#tickedMs = nowMs;
     try {
       await this.#renewOrLeave();
-      await this.#observe();
+      await this.#renewPresence();
+      const isDue = this.#awakeMs >= this.#lookDueMs || this.#node !== undefined;
+      if (isDue) await this.#observe(); // (I6)
     } catch (error) {
       this.#options.logger.log("warn", "Cannot renew the lease now; trying again", {
         error: String(error),
@@ -165,32 +213,57 @@ export class NodeKeeper {
     if (!this.#isStopped) this.#hooks.onWorkFreed();
   }
 
+  /** (I5) */
+  async #renewPresence(): Promise<void> {
+    if (this.#presence === undefined || this.#isStopped) return;
+    const { provider, leaseMs } = this.#options;
+    if (this.#isUnblockOwed) {
+      await provider.unblockWork();
+      this.#isUnblockOwed = false;
+      this.#hooks.onWorkFreed();
+    }
+    if (systemClock.monotonicMs() < this.#presenceDueMs) return;
+    if (await provider.renewNode(this.#presence)) {
+      this.#presenceDueMs = systemClock.monotonicMs() + (leaseMs * PRESENCE_LEASES) / 3;
+      return;
+    }
+    await this.announce();
+    this.#hooks.onWorkFreed();
+  }
+
+  async #withdraw(): Promise<void> {
+    const presence = this.#presence;
+    this.#presence = undefined;
+    if (presence !== undefined) await this.#options.provider.removeNode(presence);
+  }
+
   async #observe(): Promise<void> {
-    const { provider, logger } = this.#options;
+    const { provider, leaseMs, logger } = this.#options;
     const nodes = await provider.listNodes();
     const present = new Set(nodes.map((node) => node.id));
     for (const id of this.#observed.keys()) if (!present.has(id)) this.#observed.delete(id);
+    let nextMs = leaseMs;
     for (const node of nodes) {
-      if (node.id === this.#node || !this.#isDead(node)) continue;
-      if (!(await provider.removeNode(node.id, node.renewals))) continue;
+      if (node.id === this.#node || node.id === this.#presence) continue;
+      const leftMs = this.#leftMs(node);
+      nextMs = Math.min(nextMs, leftMs);
+      if (leftMs > 0 || !(await provider.removeNode(node.id, node.renewals))) continue;
       this.#observed.delete(node.id);
       logger.log("info", "Took over the work of a node that has died", { node: node.label });
       this.#hooks.onWorkFreed();
     }
+    this.#lookDueMs = this.#awakeMs + nextMs;
   }
 
-  /** (I1) */
-  #isDead(node: NodeRow): boolean {
-    if (node.isProvablyDead) return true;
-    const lookedMs = systemClock.monotonicMs();
+  /** How long the node may still be silent, in milliseconds; a dead one has nothing left (I1). */
+  #leftMs(node: NodeRow): number {
+    if (node.isProvablyDead) return 0;
     const { id, renewals } = node;
     const last = this.#observed.get(id);
     if (last?.renewals !== renewals) {
-      this.#observed.set(id, { renewals, lookedMs, stillMs: 0 });
-      return false;
+      this.#observed.set(id, { renewals, sinceMs: this.#awakeMs });
+      return node.leaseMs;
     }
-    const stillMs = last.stillMs + Math.min(lookedMs - last.lookedMs, this.#tickMs * 2);
-    this.#observed.set(id, { renewals, lookedMs, stillMs });
-    return stillMs >= node.leaseMs;
+    return last.sinceMs + node.leaseMs - this.#awakeMs;
   }
 }

@@ -10,6 +10,7 @@ import { turnLoop } from "../replay/turn-loop.ts";
 import { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { guardNodeCrypto } from "./crypto-guards.ts";
 import { DueAlarm } from "./due-alarm.ts";
+import { toNodeCode } from "./node-code.ts";
 import { NodeKeeper } from "./node-keeper.ts";
 import { OrchestrationDispatcher } from "./orchestration-dispatcher.ts";
 import { toSettings, type RuntimeOptions, type RuntimeSettings } from "./options.ts";
@@ -50,7 +51,7 @@ export class Runtime implements AsyncDisposable {
       },
     );
     this.#nodes = new NodeKeeper(
-      { provider, label: workerId, leaseMs, logger },
+      { provider, label: workerId, leaseMs, code: toNodeCode(settings), logger },
       {
         isBusy: () => !this.#isIdle,
         onLost: () => {
@@ -107,7 +108,7 @@ export class Runtime implements AsyncDisposable {
   async #start(): Promise<void> {
     const { store } = this.#settings;
     await this.#nodes.acquire();
-    await store.unblockWork();
+    await this.#nodes.announce();
     const local: LocalRuntime = {
       get isGathering() {
         return turnLoop.isBusy;

@@ -3,11 +3,12 @@
 import type {
   ActivityClaim,
   ActivityKey,
-  AttemptRange,
   ClaimedActivity,
   NewActivity,
 } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
+import type { WorkFilter } from "./messages.ts";
+import { FITS_ACTIVITY, scopeParameters } from "./nodes.ts";
 
 const INSERT = `
 insert into activities (
@@ -80,6 +81,7 @@ where a.owner is null
   and a.visible_ms <= ?
   and a.attempt >= ?
   and a.attempt < ?
+  and ${FITS_ACTIVITY}
 order by a.visible_ms, a.instance, a.execution, a.activity_id
 limit ?`;
 
@@ -201,22 +203,27 @@ export class Activities {
     this.#unblock.run(nowMs, nowMs);
   }
 
-  /** Hands out what waits, oldest first. */
-  claim(node: number, nowMs: number, attempts: AttemptRange, limit: number): ClaimedActivity[] {
-    return this.#findWaiting.all(nowMs, attempts.from, attempts.below, limit).map((row) => {
+  /** Hands out what waits to the node of the scope, oldest first. */
+  claim(nowMs: number, filter: WorkFilter, limit: number): ClaimedActivity[] {
+    const { node } = filter.scope;
+    return this.#findWaiting.all(...toParameters(nowMs, filter, limit)).map((row) => {
       const record = row as ActivityRecord;
       this.#claim.run(node, record.instance, record.execution, record.activity_id);
       return toClaimedActivity(record, node);
     });
   }
 
-  hasWaiting(nowMs: number, attempts: AttemptRange): boolean {
-    return this.#findWaiting.get(nowMs, attempts.from, attempts.below, 1) !== undefined;
+  hasWaiting(nowMs: number, filter: WorkFilter): boolean {
+    return this.#findWaiting.get(...toParameters(nowMs, filter, 1)) !== undefined;
   }
 
   nextDueMs(afterMs: number): number | undefined {
     return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
   }
+}
+
+function toParameters(nowMs: number, { attempts, scope }: WorkFilter, limit: number): number[] {
+  return [nowMs, attempts.from, attempts.below, ...scopeParameters(scope), limit];
 }
 
 function keyOf(claim: ActivityClaim): [SqlValue, SqlValue, SqlValue, SqlValue, SqlValue] {

@@ -4,6 +4,7 @@
  * I1. Work is handed out oldest first, and an instance that cannot be claimed never keeps others
  *     from being found: it is stepped over inside the query. (R1)
  * I2. A node that is not registered gets nothing.
+ * I3. A node gets what it has code for, and what no live node has code for.
  */
 
 import type {
@@ -14,24 +15,33 @@ import type {
   ClaimInstancesRequest,
   HeldInstanceWork,
 } from "../../provider/provider.ts";
-import type { Candidate } from "./messages.ts";
+import type { Candidate, WorkFilter } from "./messages.ts";
+import { ANY_CODE } from "./nodes.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows read at once while looking for instances; one instance may have many of them. */
 const ROWS_PER_INSTANCE = 2;
 const ROWS_MIN = 64;
 /** Every work, whatever is behind it. */
-export const ANY_ATTEMPTS: AttemptRange = { from: 0, below: Number.MAX_SAFE_INTEGER };
+const ANY_ATTEMPTS: AttemptRange = { from: 0, below: Number.MAX_SAFE_INTEGER };
+
+/** Whatever it needs and whatever is behind it. */
+export const ANY_WORK: WorkFilter = { attempts: ANY_ATTEMPTS, scope: ANY_CODE };
+
+/** What a node may be handed; undefined when it is not registered. (I2, I3) */
+export function toFilter(
+  tables: Tables,
+  request: Pick<ClaimInstancesRequest, "node" | "attempts">,
+): WorkFilter | undefined {
+  const scope = tables.nodes.readScope(request.node as number);
+  return scope && { scope, attempts: request.attempts ?? ANY_ATTEMPTS };
+}
 
 /** Whether {@link claimInstances} would find anything; needs no write lock. */
-export function hasClaimableInstance(
-  tables: Tables,
-  nowMs: number,
-  attempts: AttemptRange = ANY_ATTEMPTS,
-): boolean {
+export function hasClaimableInstance(tables: Tables, nowMs: number, filter: WorkFilter): boolean {
   return (
-    tables.messages.findClaimable(nowMs, attempts, 1).length > 0 ||
-    tables.timers.findClaimable(nowMs, attempts, 1).length > 0
+    tables.messages.findClaimable(nowMs, filter, 1).length > 0 ||
+    tables.timers.findClaimable(nowMs, filter, 1).length > 0
   );
 }
 
@@ -41,11 +51,11 @@ export function claimInstances(
   nowMs: number,
   request: ClaimInstancesRequest,
 ): ClaimedInstance[] {
-  if (!tables.nodes.has(request.node)) return []; // (I2)
+  const filter = toFilter(tables, request);
+  if (filter === undefined) return [];
   const claimed: ClaimedInstance[] = [];
   while (claimed.length < request.limit) {
-    const { attempts = ANY_ATTEMPTS } = request;
-    const found = findClaimable(tables, nowMs, attempts, request.limit - claimed.length);
+    const found = findClaimable(tables, nowMs, filter, request.limit - claimed.length);
     if (found.length === 0) break;
     for (const seq of found) claimed.push(claimInstance(tables, nowMs, request, seq));
   }
@@ -55,13 +65,13 @@ export function claimInstances(
 function findClaimable(
   tables: Tables,
   nowMs: number,
-  attempts: AttemptRange,
+  filter: WorkFilter,
   wanted: number,
 ): number[] {
   const rowsMax = Math.max(ROWS_MIN, wanted * ROWS_PER_INSTANCE);
   return oldestFirst(
-    tables.messages.findClaimable(nowMs, attempts, rowsMax),
-    tables.timers.findClaimable(nowMs, attempts, rowsMax),
+    tables.messages.findClaimable(nowMs, filter, rowsMax),
+    tables.timers.findClaimable(nowMs, filter, rowsMax),
     wanted,
   );
 }
@@ -121,9 +131,8 @@ export function claimActivities(
   nowMs: number,
   request: ClaimActivitiesRequest,
 ): ClaimedActivity[] {
-  if (!tables.nodes.has(request.node)) return []; // (I2)
-  const { node, limit, attempts = ANY_ATTEMPTS } = request;
-  return tables.activities.claim(node as number, nowMs, attempts, limit);
+  const filter = toFilter(tables, request);
+  return filter === undefined ? [] : tables.activities.claim(nowMs, filter, request.limit);
 }
 
 /** What is queued for the instances that a node holds. */

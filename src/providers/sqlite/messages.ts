@@ -10,6 +10,7 @@
 import type { AttemptRange, QueuedMessage } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
+import { type CodeScope, FITS_INSTANCE, scopeParameters } from "./nodes.ts";
 
 const INSERT = `
 insert into messages (instance, visible_ms, body)
@@ -46,6 +47,7 @@ where m.visible_ms <= ?
   and i.attempts >= ?
   and i.attempts < ?
   and ${IS_FREE}
+  and ${FITS_INSTANCE}
 order by m.visible_ms, m.id
 limit ?`;
 
@@ -76,6 +78,12 @@ const NEXT_DUE = `
 select min(visible_ms) as due_ms
 from messages
 where visible_ms > ?`;
+
+/** Which work is looked for. */
+export interface WorkFilter {
+  readonly attempts: AttemptRange;
+  readonly scope: CodeScope;
+}
 
 /** An instance that has work, and since when. */
 export interface Candidate {
@@ -135,9 +143,10 @@ export class Messages {
   }
 
   /** Free instances with a visible message, oldest message first; one may come several times. */
-  findClaimable(nowMs: number, attempts: AttemptRange, rowsMax: number): Candidate[] {
-    const { from, below } = attempts;
-    return this.#findClaimable.all(nowMs, nowMs, from, below, rowsMax) as Candidate[];
+  findClaimable(nowMs: number, filter: WorkFilter, rowsMax: number): Candidate[] {
+    const { from, below } = filter.attempts;
+    const fits = scopeParameters(filter.scope);
+    return this.#findClaimable.all(nowMs, nowMs, from, below, ...fits, rowsMax) as Candidate[];
   }
 
   /** The same for the instances of one node. */

@@ -1,12 +1,37 @@
-/** The live runtimes, as far as the store knows. */
+/**
+ * The live runtimes, as far as the store knows, and the code that they have.
+ *
+ * I1. The rows of a node's code come and go with the node, in the same transaction: what is in
+ *     `node_code` belongs to live nodes.
+ * I2. A claim that need not ask about code does not: where all live nodes have the same code, or the
+ *     claiming one has code for everything, work fits it, or it fits nobody and is anybody's.
+ */
 
-import type { NodeDescription, NodeRow } from "../../provider/provider.ts";
+import { createHash } from "node:crypto";
+
+import type { NodeCode, NodeDescription, NodeRow } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { isProcessGone, type ProcessIdentity } from "./process-identity.ts";
 
 const INSERT = `
-insert into nodes (label, lease_ms, renewals, host, pid, process_start)
-values (?, ?, 0, ?, ?, ?)`;
+insert into nodes (label, lease_ms, renewals, code, host, pid, process_start)
+values (?, ?, 0, ?, ?, ?, ?)`;
+
+const INSERT_CODE = `
+insert into node_code (node, kind, name, version)
+values (?, ?, ?, ?)
+on conflict do nothing`;
+
+const REMOVE_CODE = `
+delete from node_code
+where node = ?`;
+
+const READ_SCOPE = `
+select
+  n.code = '' or not exists (select 1 from nodes o where o.code <> n.code) as is_any,
+  not exists (select 1 from nodes o where o.code = '') as takes_orphans
+from nodes n
+where n.id = ?`;
 
 const EXISTS = `
 select 1
@@ -28,6 +53,51 @@ delete from nodes
 where id = ?
   and renewals = coalesce(?, renewals)`;
 
+/** Which work a node may be handed, by the code that it needs. */
+export interface CodeScope {
+  readonly node: number;
+  /** Everything; the rest does not matter then. */
+  readonly isAny: boolean;
+  /** Also what no live node has code for. */
+  readonly takesOrphans: boolean;
+}
+
+/** For those who ask in nobody's name. */
+export const ANY_CODE: CodeScope = { node: 0, isAny: true, takesOrphans: true };
+
+/** For {@link FITS_INSTANCE} and {@link FITS_ACTIVITY}. */
+export function scopeParameters(scope: CodeScope): [number, number, number] {
+  return [scope.isAny ? 1 : 0, scope.node, scope.takesOrphans ? 1 : 0];
+}
+
+/** A condition on an instance `i`; without a version it fits every node that knows its name. */
+export const FITS_INSTANCE = toCondition(
+  `c.kind = 'orchestration'
+      and c.name = i.name
+      and (i.version = '' or c.version = i.version)`,
+);
+
+/** A condition on an activity `a`. */
+export const FITS_ACTIVITY = toCondition(`c.kind = 'activity'
+      and c.name = a.name`);
+
+function toCondition(isCodeFor: string): string {
+  return `(
+    ?
+    or exists (
+      select 1
+      from node_code c
+      where c.node = ?
+      and ${isCodeFor}
+    )
+    or (? and not exists (
+      select 1
+      from node_code c
+      where ${isCodeFor}
+    ))
+  )`;
+}
+
 interface NodeRecord {
   readonly id: number;
   readonly label: string;
@@ -40,6 +110,9 @@ interface NodeRecord {
 
 export class Nodes {
   readonly #insert: SqliteStatement;
+  readonly #insertCode: SqliteStatement;
+  readonly #removeCode: SqliteStatement;
+  readonly #readScope: SqliteStatement;
   readonly #exists: SqliteStatement;
   readonly #renew: SqliteStatement;
   readonly #readAll: SqliteStatement;
@@ -47,21 +120,37 @@ export class Nodes {
 
   constructor(connection: Connection) {
     this.#insert = connection.prepare(INSERT);
+    this.#insertCode = connection.prepare(INSERT_CODE);
+    this.#removeCode = connection.prepare(REMOVE_CODE);
+    this.#readScope = connection.prepare(READ_SCOPE);
     this.#exists = connection.prepare(EXISTS);
     this.#renew = connection.prepare(RENEW);
     this.#readAll = connection.prepare(READ_ALL);
     this.#remove = connection.prepare(REMOVE);
   }
 
+  /** Runs inside a transaction. (I1) */
   insert(description: NodeDescription, self: ProcessIdentity): number {
+    const { label, leaseMs, code } = description;
+    const entries = code === undefined ? [] : toEntries(code);
     const { lastInsertRowid } = this.#insert.run(
-      description.label,
-      Math.ceil(description.leaseMs),
+      label,
+      Math.ceil(leaseMs),
+      code === undefined ? "" : digest(entries),
       self.host,
       self.pid,
       self.start,
     );
-    return Number(lastInsertRowid);
+    const node = Number(lastInsertRowid);
+    for (const entry of entries) this.#insertCode.run(node, ...entry);
+    return node;
+  }
+
+  /** What the node may be handed; undefined when it is not registered. */
+  readScope(node: number): CodeScope | undefined {
+    const row = this.#readScope.get(node) as
+      { readonly is_any: number; readonly takes_orphans: number } | undefined;
+    return row && { node, isAny: row.is_any !== 0, takesOrphans: row.takes_orphans !== 0 };
   }
 
   has(node: SqlValue): boolean {
@@ -87,8 +176,32 @@ export class Nodes {
     });
   }
 
-  /** @returns Whether there was such a node, with these renewals where they are given */
+  /**
+   * Runs inside a transaction. (I1)
+   *
+   * @returns Whether there was such a node, with these renewals where they are given
+   */
   remove(node: SqlValue, ifRenewals: number | undefined): boolean {
-    return Number(this.#remove.run(node, ifRenewals ?? null).changes) > 0;
+    const isRemoved = Number(this.#remove.run(node, ifRenewals ?? null).changes) > 0;
+    if (isRemoved) this.#removeCode.run(node);
+    return isRemoved;
   }
+}
+
+/** Kind, name and version. */
+type CodeEntry = readonly [string, string, string];
+
+function toEntries({ orchestrations, activities }: NodeCode): CodeEntry[] {
+  return [
+    ...orchestrations.flatMap(({ name, versions }) =>
+      versions.map((version): CodeEntry => ["orchestration", name, version]),
+    ),
+    ...activities.map((name): CodeEntry => ["activity", name, ""]),
+  ];
+}
+
+/** Equal for nodes with the same code, in whatever order it is given; never empty. */
+function digest(entries: readonly CodeEntry[]): string {
+  const lines = entries.map((entry) => JSON.stringify(entry)).sort();
+  return createHash("sha256").update(lines.join("\n")).digest("hex");
 }

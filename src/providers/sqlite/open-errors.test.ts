@@ -122,20 +122,20 @@ describe("SqliteProvider.open()", () => {
     expect(readFileSync(store.file!).equals(before)).toBe(true);
   });
 
-  /** A copy of a store with one instance, overwritten from a place in a page on. */
-  async function damagedStore(fromPage: number, offset: number): Promise<string> {
+  /** A copy of a store with one instance, with a page overwritten. */
+  async function damagedStore(damage: (bytes: Buffer) => void): Promise<string> {
     const store = await StoreUnderTest.open("file");
     await store.start("a");
     await store.provider.close();
     const bytes = readFileSync(store.file!);
-    bytes.fill(0x5a, (fromPage - 1) * 4_096 + offset);
+    damage(bytes);
     const file = join(temporaryFolder(), "store.db");
     writeFileSync(file, bytes);
     return file;
   }
 
   test("refuses a file whose schema is damaged", async () => {
-    const error = await openError(await damagedStore(1, 100));
+    const error = await openError(await damagedStore((bytes) => bytes.fill(0x5a, 100)));
     expect(error).toMatchObject({ code: "store_corrupt", retryable: false });
     expect(error.text).toMatchInlineSnapshot(
       `"Cannot open store "<folder>/store.db": the file is damaged; restore it from a backup"`,
@@ -143,7 +143,11 @@ describe("SqliteProvider.open()", () => {
   });
 
   test("reports damage behind the schema where it is met, and never as an empty store", async () => {
-    const provider = await SqliteProvider.open(await damagedStore(3, 0));
+    const file = await damagedStore((bytes) => {
+      const page = Math.floor(bytes.indexOf("run-of-a") / 4_096);
+      bytes.fill(0x5a, page * 4_096, (page + 1) * 4_096);
+    });
+    const provider = await SqliteProvider.open(file);
     await expect(provider.listInstances({ limit: 1 })).rejects.toMatchObject({
       code: "store_corrupt",
       retryable: false,

@@ -42,11 +42,12 @@ import {
 import { waitWhileBusy } from "./busy.ts";
 import { ChangeWatch } from "./change-watch.ts";
 import {
-  ANY_ATTEMPTS,
+  ANY_WORK,
   claimActivities,
   claimInstances,
   hasClaimableInstance,
   readHeldWork,
+  toFilter,
 } from "./claims.ts";
 import { listExecutions } from "./executions.ts";
 import { Gate } from "./gate.ts";
@@ -159,7 +160,8 @@ export class SqliteProvider implements Provider {
     return this.#call("claim instances of", () => {
       const nowMs = this.nowMs();
       // Most calls find nothing, and then the write lock is not theirs to take.
-      if (!hasClaimableInstance(this.#tables, nowMs, request.attempts)) return [];
+      const filter = toFilter(this.#tables, request);
+      if (filter === undefined || !hasClaimableInstance(this.#tables, nowMs, filter)) return [];
       return this.#store.connection.fleetingTransaction(() =>
         claimInstances(this.#tables, nowMs, request),
       );
@@ -169,8 +171,8 @@ export class SqliteProvider implements Provider {
   claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
     return this.#call("claim activities of", () => {
       const nowMs = this.nowMs();
-      const { attempts = ANY_ATTEMPTS } = request;
-      if (!this.#tables.activities.hasWaiting(nowMs, attempts)) return [];
+      const filter = toFilter(this.#tables, request);
+      if (filter === undefined || !this.#tables.activities.hasWaiting(nowMs, filter)) return [];
       return this.#store.connection.fleetingTransaction(() =>
         claimActivities(this.#tables, nowMs, request),
       );
@@ -181,8 +183,8 @@ export class SqliteProvider implements Provider {
     return this.#read(() => {
       const nowMs = this.nowMs();
       return (
-        hasClaimableInstance(this.#tables, nowMs) ||
-        this.#tables.activities.hasWaiting(nowMs, ANY_ATTEMPTS)
+        hasClaimableInstance(this.#tables, nowMs, ANY_WORK) ||
+        this.#tables.activities.hasWaiting(nowMs, ANY_WORK)
       );
     });
   }

@@ -1,9 +1,10 @@
 /** The timers of all unfinished instances. */
 
-import type { AttemptRange, TimerKey } from "../../provider/provider.ts";
+import type { TimerKey } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
-import type { Candidate } from "./messages.ts";
+import type { Candidate, WorkFilter } from "./messages.ts";
+import { FITS_INSTANCE, scopeParameters } from "./nodes.ts";
 import { type TimerRecord, toTimerKey } from "./rows.ts";
 
 const INSERT = `
@@ -36,6 +37,7 @@ where t.fire_ms <= ?
   and i.attempts >= ?
   and i.attempts < ?
   and ${IS_FREE}
+  and ${FITS_INSTANCE}
 order by t.fire_ms
 limit ?`;
 
@@ -88,9 +90,10 @@ export class Timers {
   }
 
   /** Free instances with a due timer, oldest first; one may come several times. */
-  findClaimable(nowMs: number, attempts: AttemptRange, rowsMax: number): Candidate[] {
-    const { from, below } = attempts;
-    return this.#findClaimable.all(nowMs, nowMs, from, below, rowsMax) as Candidate[];
+  findClaimable(nowMs: number, filter: WorkFilter, rowsMax: number): Candidate[] {
+    const { from, below } = filter.attempts;
+    const fits = scopeParameters(filter.scope);
+    return this.#findClaimable.all(nowMs, nowMs, from, below, ...fits, rowsMax) as Candidate[];
   }
 
   /** The same for the instances of one node. */

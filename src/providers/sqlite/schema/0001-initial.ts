@@ -18,10 +18,21 @@ create table nodes (
   label text not null,
   lease_ms integer not null,
   renewals integer not null,
+  code text not null,
   host text not null,
   pid integer not null,
   process_start text not null
 ) strict;
+
+create table node_code (
+  node integer not null,
+  kind text not null,
+  name text not null,
+  version text not null,
+  primary key (node, kind, name, version)
+) strict, without rowid;
+
+create index node_code_by_name on node_code (kind, name, version);
 
 create table instances (
   seq integer primary key autoincrement,
