@@ -4,8 +4,6 @@ import { execFileSync } from "node:child_process";
 import { readFileSync, statfsSync } from "node:fs";
 import { arch, cpus, loadavg, release, totalmem, type } from "node:os";
 
-import { openRawDatabase } from "./floor.ts";
-
 export interface Environment {
   readonly date: string;
   readonly machine: string;
@@ -13,7 +11,8 @@ export interface Environment {
   /** Of the last minute when the benchmark began: other work on the machine spoils figures. */
   readonly load: number;
   readonly node: string;
-  readonly sqlite: string;
+  /** The store and its version. */
+  readonly store: string;
   readonly duroxide: string;
 }
 
@@ -27,7 +26,7 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 
 const GIB = 1024 ** 3;
 
-export async function describeEnvironment(folder: string): Promise<Environment> {
+export function describeEnvironment(folder: string, store: string): Environment {
   const [cpu] = cpus();
   const packageFile = new URL("../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { readonly version: string };
@@ -40,16 +39,9 @@ export async function describeEnvironment(folder: string): Promise<Environment> 
     disk: FILE_SYSTEMS[magic] ?? `file system 0x${magic.toString(16)}`,
     load: loadavg()[0] ?? 0,
     node: process.version,
-    sqlite: await readSqliteVersion(),
+    store,
     duroxide: `${version}${readCommit()}`,
   };
-}
-
-async function readSqliteVersion(): Promise<string> {
-  const { database, bindingName } = await openRawDatabase(":memory:", "full");
-  const row = database.prepare("select sqlite_version() as version").get() as { version: string };
-  database.close();
-  return `${row.version} (${bindingName})`;
 }
 
 function readCommit(): string {

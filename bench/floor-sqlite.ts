@@ -5,22 +5,18 @@
  * No engine can be faster than the second; one that waits for each commit cannot beat the first.
  */
 
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 
 import { findBinding } from "../src/providers/sqlite/binding.ts";
 import { openDatabase, type SqliteDatabase } from "../src/providers/sqlite/driver.ts";
 import { initial } from "../src/providers/sqlite/schema/0001-initial.ts";
-import { median } from "./measure.ts";
+import { ascending, median, percentile } from "./measure.ts";
 import type { Durability } from "./options.ts";
-import type { Floor, Sample } from "./workload.ts";
+import type { FloorResult } from "./store.ts";
+import type { Floor } from "./workload.ts";
 
 /** Orchestrations whose rows share a commit. */
 const GROUP_SIZE = 256;
-
-export interface FloorResult {
-  readonly floor: Floor;
-  readonly samples: readonly Sample[];
-}
 
 export interface RawDatabase {
   readonly database: SqliteDatabase;
@@ -40,28 +36,30 @@ export async function openRawDatabase(file: string, durability: Durability): Pro
   return { database, bindingName: isBuiltIn ? "node:sqlite" : "@photostructure/sqlite" };
 }
 
-let floorCount = 0;
-
 export async function measureFloor(
-  folder: string,
+  file: string,
   durability: Durability,
   isQuick: boolean,
 ): Promise<FloorResult> {
-  floorCount += 1;
-  const file = join(folder, `floor-${floorCount}.db`);
   const { database } = await openRawDatabase(file, durability);
   try {
     database.exec(initial.sql);
-    const commitMs = measureCommits(database, isQuick ? 1_000 : 3_000);
+    const { commitMs, commitP99Ms } = measureCommits(database, isQuick ? 1_000 : 3_000);
     const orchestrationsPerSecond = measureGroups(database, isQuick ? 10_000 : 20_000);
     return {
-      floor: { commitMs, orchestrationsPerSecond },
+      floor: { commitMs, commitP99Ms, orchestrationsPerSecond },
       samples: [
         {
           figure: "raw commits of one row, one after the other",
           unit: "commits/s",
           value: 1_000 / commitMs,
           better: "higher",
+        },
+        {
+          figure: "raw commits of one row: p99",
+          unit: "ms",
+          value: commitP99Ms,
+          better: "lower",
         },
         {
           figure: `raw rows of one-activity orchestrations, ${GROUP_SIZE} to a commit`,
@@ -73,11 +71,14 @@ export async function measureFloor(
     };
   } finally {
     database.close();
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
   }
 }
 
-/** @returns Median time of a commit in milliseconds */
-function measureCommits(database: SqliteDatabase, count: number): number {
+function measureCommits(
+  database: SqliteDatabase,
+  count: number,
+): Pick<Floor, "commitMs" | "commitP99Ms"> {
   database.exec("create table raw (id integer primary key, data text not null) strict");
   const insert = database.prepare("insert into raw (data) values (?)");
   const data = "x".repeat(120);
@@ -87,7 +88,7 @@ function measureCommits(database: SqliteDatabase, count: number): number {
     insert.run(data);
     times.push(performance.now() - startMs);
   }
-  return median(times);
+  return { commitMs: median(times), commitP99Ms: percentile(ascending(times), 0.99) };
 }
 
 /**

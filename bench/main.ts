@@ -5,67 +5,94 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describeEnvironment } from "./environment.ts";
-import { measureFloor } from "./floor.ts";
-import { parseOptions, USAGE, type BenchOptions } from "./options.ts";
+import { parseOptions, USAGE, type BenchOptions, type Durability } from "./options.ts";
+import { profileWorkload } from "./profile.ts";
 import { fileResult, toComparison, toFigures, toMarkdown, type Result } from "./report.ts";
-import { createSqliteStore } from "./store.ts";
-import { throughput } from "./w1-throughput.ts";
-import { chains } from "./w3-chain.ts";
-import { latency } from "./w4-latency.ts";
-import type { Sample, Workload } from "./workload.ts";
-
-const WORKLOADS: readonly Workload[] = [throughput, chains, latency];
-
-function chooseWorkloads(only: readonly string[]): readonly Workload[] {
-  if (only.length === 0) return WORKLOADS;
-  const known = WORKLOADS.map((workload) => workload.id);
-  const unknown = only.filter((id) => !known.includes(id));
-  if (unknown.length > 0) {
-    throw new Error(`Cannot run ${unknown.join(", ")}; there are ${known.join(", ")}`);
-  }
-  return WORKLOADS.filter((workload) => only.includes(workload.id));
-}
+import { createStoreKind, type StoreKind } from "./store.ts";
+import { findWorkloads } from "./workloads.ts";
+import type { Floor, Sample, Workload } from "./workload.ts";
 
 /** Runs take turns, so that a slow minute of the machine spoils one value of each figure, not all of one. */
-async function collectSamples(options: BenchOptions, folder: string): Promise<Sample[]> {
-  const { isQuick, durability, runs } = options;
-  const workloads = chooseWorkloads(options.only);
+async function collectSamples(
+  options: BenchOptions,
+  kind: StoreKind,
+  workloads: readonly Workload[],
+): Promise<Sample[]> {
   const samples: Sample[] = [];
-  for (let run = 1; run <= runs; run += 1) {
-    const { floor, samples: raw } = await measureFloor(folder, durability, isQuick);
-    samples.push(...raw);
-    const createStore = () => createSqliteStore(folder, durability);
-    for (const workload of workloads) {
-      console.error(`run ${run} of ${runs}, ${workload.id}: ${workload.question}`);
-      samples.push(...(await workload.run({ isQuick, floor, createStore })));
+  for (let run = 1; run <= options.runs; run += 1) {
+    for (const durability of options.durabilities) {
+      const isFirst = durability === options.durabilities[0];
+      const measured = workloads.filter((it) => isFirst || it.isDurabilityBound === true);
+      if (measured.length === 0) continue;
+      const { floor, samples: raw } = await kind.measureFloor(durability, options.isQuick);
+      const named = (sample: Sample): Sample =>
+        isFirst ? sample : nameVariant(sample, durability);
+      samples.push(...raw.map(named));
+      for (const workload of measured) {
+        console.error(
+          `run ${run} of ${options.runs}, ${workload.id}, ${durability}: ${workload.question}`,
+        );
+        const values = await workload.run(createBench(options, kind, { floor, durability }));
+        samples.push(...values.map(named));
+      }
     }
   }
   return samples;
 }
 
+/** Targets are set for full durability. */
+function nameVariant(sample: Sample, durability: Durability): Sample {
+  return { ...sample, figure: `${sample.figure} (${durability})`, target: undefined };
+}
+
+function createBench(
+  options: BenchOptions,
+  kind: StoreKind,
+  { floor, durability }: { readonly floor: Floor; readonly durability: Durability },
+) {
+  const { isQuick, processCounts } = options;
+  return {
+    isQuick,
+    processCounts,
+    floor,
+    kind,
+    durability,
+    createStore: (wishes = {}) => kind.create(durability, wishes),
+    target: (targets) => targets[kind.name],
+  } satisfies Parameters<Workload["run"]>[0];
+}
+
 async function runBenchmark(options: BenchOptions): Promise<void> {
   const folder = mkdtempSync(join(options.folder ?? tmpdir(), "duroxide-bench-"));
+  const workloads = findWorkloads(options.only);
+  const kind = await createStoreKind(options.store, folder);
   try {
-    const environment = await describeEnvironment(folder);
-    const { durability, isQuick, runs } = options;
-    const figures = toFigures(await collectSamples(options, folder));
-    const result: Result = { environment, durability, isQuick, runs, figures };
-    console.log(`${toMarkdown(result)}\n`);
-    if (options.compareFile !== undefined) {
-      const older = JSON.parse(readFileSync(options.compareFile, "utf8")) as Result;
-      console.log(
-        `Beside ${options.compareFile} (duroxide-ts ${older.environment.duroxide}):\n\n${toComparison(older, result)}\n`,
-      );
-    }
-    if (options.jsonFile !== undefined) {
-      writeFileSync(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
-    }
-    if (options.isRecorded) fileResult(result);
+    const environment = describeEnvironment(folder, await kind.describe());
+    const { durabilities, isQuick, runs } = options;
+    const figures = toFigures(await collectSamples(options, kind, workloads));
+    report(options, { environment, durability: durabilities[0], isQuick, runs, figures });
   } finally {
+    for (const workload of workloads) await workload.finish?.();
+    await kind.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function report(options: BenchOptions, result: Result): void {
+  console.log(`${toMarkdown(result)}\n`);
+  if (options.compareFile !== undefined) {
+    const older = JSON.parse(readFileSync(options.compareFile, "utf8")) as Result;
+    console.log(
+      `Beside ${options.compareFile} (duroxide-ts ${older.environment.duroxide}):\n\n${toComparison(older, result)}\n`,
+    );
+  }
+  if (options.jsonFile !== undefined) {
+    writeFileSync(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+  }
+  if (options.isRecorded) fileResult(result);
+}
+
 const options = parseOptions(process.argv.slice(2));
 if (options === undefined) console.log(USAGE);
+else if (options.profile !== undefined) profileWorkload(options.profile, process.argv.slice(2));
 else await runBenchmark(options);

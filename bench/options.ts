@@ -4,15 +4,22 @@ import { parseArgs } from "node:util";
 
 import type { SqliteOptions } from "duroxide-ts/sqlite";
 
+import type { StoreName } from "./store.ts";
+
 export type Durability = NonNullable<SqliteOptions["durability"]>;
 
 export interface BenchOptions {
   /** Smaller numbers and fewer runs: under two minutes. */
   readonly isQuick: boolean;
-  readonly durability: Durability;
+  readonly store: StoreName;
+  /** The first is the one of the floor; workloads that do not wait for the disk run with it alone. */
+  readonly durabilities: readonly [Durability, ...Durability[]];
   readonly runs: number;
   /** Ids of workloads; empty for all. */
   readonly only: readonly string[];
+  readonly processCounts: readonly number[];
+  /** The workload whose time is to be explained. */
+  readonly profile: string | undefined;
   /** Where the stores are created; its disk is what is measured. */
   readonly folder: string | undefined;
   readonly jsonFile: string | undefined;
@@ -23,10 +30,15 @@ export interface BenchOptions {
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick                 smaller numbers, 3 runs, under two minutes
-  --runs N                runs of each workload (default 5; 3 with --quick)
+  --quick                 smaller numbers, 1 run, under two minutes
+  --runs N                runs of each workload (default 5; 1 with --quick)
   --only w1,w3            only these workloads
-  --durability process    acknowledged work survives the process, not the power (default full)
+  --store postgres        measure PostgreSQL (default sqlite); DUROXIDE_POSTGRES_URL names a server,
+                          without it an embedded one is started
+  --processes 1,2,4       W1 by so many processes
+  --durability full       "full": acknowledged work survives the power; "process": the process only;
+                          "both" (default): each workload that waits for the disk runs with both
+  --profile w1            run one workload under a profiler and print where its time goes
   --dir FOLDER            measure the disk of this folder (default: the temporary folder)
   --json FILE             write every value of every run
   --compare OLD.json      print ratios to an earlier --json file
@@ -41,7 +53,10 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       quick: { type: "boolean", default: false },
       runs: { type: "string" },
       only: { type: "string" },
-      durability: { type: "string", default: "full" },
+      store: { type: "string", default: "sqlite" },
+      processes: { type: "string", default: "1" },
+      durability: { type: "string", default: "both" },
+      profile: { type: "string" },
       dir: { type: "string" },
       json: { type: "string" },
       compare: { type: "string" },
@@ -49,22 +64,35 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     },
   });
   if (values.help === true) return undefined;
-  const { durability } = values;
-  if (durability !== "full" && durability !== "process") {
-    throw new Error(`Cannot use durability "${durability}"; pass full or process`);
-  }
-  const runs = Number(values.runs ?? (values.quick ? 3 : 5));
-  if (!Number.isInteger(runs) || runs < 1) {
-    throw new Error(`Cannot do ${String(values.runs)} runs; pass a whole number of 1 or more`);
-  }
+  const store = parseStore(values.store);
   return {
     isQuick: values.quick,
-    durability,
-    runs,
+    store,
+    durabilities: parseDurabilities(values.durability, store),
+    runs: parseCount(values.runs ?? (values.quick ? "1" : "5"), "runs"),
     only: values.only?.split(",") ?? [],
+    processCounts: values.processes.split(",").map((text) => parseCount(text, "processes")),
+    profile: values.profile,
     folder: values.dir,
     jsonFile: values.json,
     compareFile: values.compare,
     isRecorded: values.record,
   };
+}
+
+function parseStore(text: string): StoreName {
+  if (text === "sqlite" || text === "postgres") return text;
+  throw new Error(`Cannot measure the store "${text}"; pass sqlite or postgres`);
+}
+
+function parseDurabilities(text: string, store: StoreName): BenchOptions["durabilities"] {
+  if (text === "both") return store === "sqlite" ? ["full", "process"] : ["full"];
+  if (text === "full" || text === "process") return [text];
+  throw new Error(`Cannot use durability "${text}"; pass full, process or both`);
+}
+
+function parseCount(text: string, what: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw new Error(`Cannot do ${text} ${what}; pass whole numbers of 1 or more`);
 }

@@ -16,6 +16,8 @@ export interface Figure extends Summary {
   readonly values: readonly number[];
   /** Median of the ratios of each run. */
   readonly floor?: { readonly ratio: number; readonly of: string };
+  /** Median of the targets of each run: some follow the floor. */
+  readonly target?: number;
 }
 
 export interface Result {
@@ -35,6 +37,7 @@ export function toFigures(samples: readonly Sample[]): Figure[] {
   return [...byName].map(([figure, group]) => {
     const values = group.map((sample) => sample.value);
     const floors = group.flatMap((sample) => sample.floor ?? []);
+    const targets = group.flatMap((sample) => sample.target ?? []);
     return {
       figure,
       unit: group[0]?.unit ?? "",
@@ -44,9 +47,12 @@ export function toFigures(samples: readonly Sample[]): Figure[] {
       ...(floors[0] !== undefined && {
         floor: { ratio: median(floors.map((floor) => floor.ratio)), of: floors[0].of },
       }),
+      ...(targets.length > 0 && { target: median(targets) }),
     };
   });
 }
+
+const HEAD = ["figure", "unit", "median", "spread", "beside the floor", "target", "verdict"];
 
 /** Three digits that matter; whole numbers from a thousand on. */
 function format(value: number): string {
@@ -64,16 +70,26 @@ export function toMarkdown(result: Result): string {
     format(it.median),
     runs === 1 ? "" : `${format(it.min)} to ${format(it.max)}`,
     it.floor === undefined ? "" : `${format(it.floor.ratio)} x ${it.floor.of}`,
+    it.target === undefined ? "" : format(it.target),
+    judgeTarget(it),
   ]);
   const spread = runs === 1 ? "one run" : `lowest and highest of ${runs} runs`;
   return [
     `- machine: ${at.machine}`,
     `- disk: ${at.disk}; load when it began: ${at.load.toFixed(2)}`,
-    `- versions: duroxide-ts ${at.duroxide}, Node ${at.node}, SQLite ${at.sqlite}`,
+    `- versions: duroxide-ts ${at.duroxide}, Node ${at.node}, ${at.store}`,
     `- durability: \`${durability}\`; ${isQuick ? "`--quick`, " : ""}median, spread: ${spread}`,
     "",
-    ...toTable(["figure", "unit", "median", "spread", "beside the floor"], rows),
+    ...toTable(HEAD, rows),
   ].join("\n");
+}
+
+/** Whether the target was reached, and the value as a multiple of it. */
+function judgeTarget({ target, median: value, better }: Figure): string {
+  if (target === undefined) return "";
+  const isMet = better === "higher" ? value >= target : value <= target;
+  if (target === 0 || value === 0) return isMet ? "met" : "MISSED";
+  return `${isMet ? "met" : "MISSED"}, ${format(value / target)} x`;
 }
 
 /** Compares medians; what lies within the spread of either is called noise. */
@@ -116,19 +132,20 @@ function toTable(
 const RESULTS_FILE = new URL("./RESULTS.md", import.meta.url);
 const RESULTS_HEAD = `# Results
 
-By date and machine, newest first; written by \`npm run bench -- --record\`. The floor is raw SQLite in
-the same run, on the same disk, through the same binding: see \`floor.ts\`. Each workload's file says
-what it asks.
+By date and machine, newest first; written by \`npm run bench -- --record\`. The floor is the raw store in
+the same run, on the same disk, through the same binding: see \`floor-sqlite.ts\` and
+\`floor-postgres.ts\`. Each workload's file says what it asks; targets are those of full durability.
 `;
 
 /** Puts a result above the earlier ones. */
 export function fileResult(result: Result): void {
-  const earlier = existsSync(RESULTS_FILE)
-    ? readFileSync(RESULTS_FILE, "utf8").slice(RESULTS_HEAD.length)
-    : "";
+  const filed = existsSync(RESULTS_FILE) ? readFileSync(RESULTS_FILE, "utf8") : "";
+  const first = filed.indexOf("\n## ");
+  const earlier = first === -1 ? "" : filed.slice(first);
   const { environment, durability } = result;
   const [model = ""] = environment.machine.split(",");
-  const title = `## ${environment.date}, ${model}, SQLite \`${durability}\``;
+  const [store = ""] = environment.store.split(" ");
+  const title = `## ${environment.date}, ${model}, ${store} \`${durability}\``;
   const section = `\n${title}\n\n${toMarkdown(result)}\n`;
   writeFileSync(RESULTS_FILE, `${RESULTS_HEAD}${section}${earlier}`);
 }

@@ -1,6 +1,7 @@
 /** What a workload is: one question, answered with figures, once per run. */
 
-import type { BenchStore } from "./store.ts";
+import type { Durability } from "./options.ts";
+import type { BenchStore, StoreKind, StoreWishes } from "./store.ts";
 
 /** One value of one run. */
 export interface Sample {
@@ -10,13 +11,17 @@ export interface Sample {
   readonly value: number;
   readonly better: "higher" | "lower";
   /** The value beside the floor's of the same run, and what the floor is. */
-  readonly floor?: { readonly ratio: number; readonly of: string };
+  readonly floor?: { readonly ratio: number; readonly of: string } | undefined;
+  /** What the value has to reach, in its own unit; absent where nobody has set a target. */
+  readonly target?: number | undefined;
 }
 
 /** What the storage itself can do, measured in the same run on the same disk. */
 export interface Floor {
   /** Median time of a durable commit of one row, one after the other. */
   readonly commitMs: number;
+  /** What one commit of a hundred takes longer than. */
+  readonly commitP99Ms: number;
   /** One-activity orchestrations a second, if only their rows were written, many to a commit. */
   readonly orchestrationsPerSecond: number;
 }
@@ -24,13 +29,29 @@ export interface Floor {
 export interface Bench {
   readonly isQuick: boolean;
   readonly floor: Floor;
+  readonly kind: StoreKind;
+  readonly durability: Durability;
+  /** How many processes share the work, where a workload can spread it. */
+  readonly processCounts: readonly number[];
   /** A new, empty store; its workload closes it. */
-  createStore(): Promise<BenchStore>;
+  createStore(wishes?: StoreWishes): Promise<BenchStore>;
+  /** The target for the store that is measured. */
+  target(targets: Targets): number | undefined;
+}
+
+/** Targets of one figure by store; a store that is not named has none. */
+export interface Targets {
+  readonly sqlite?: number;
+  readonly postgres?: number;
 }
 
 export interface Workload {
   /** As on the command line. */
   readonly id: string;
   readonly question: string;
+  /** Whether waiting for the disk matters: then it is measured without that as well. */
+  readonly isDurabilityBound?: boolean;
   run(bench: Bench): Promise<Sample[]>;
+  /** Gives back what was kept from run to run. */
+  finish?(): Promise<void>;
 }

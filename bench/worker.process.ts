@@ -1,0 +1,82 @@
+/** A process beside the benchmark's own. Arguments: its role, the store's address as JSON. */
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+import { Client, defineActivity, Runtime, silentLogger, type RuntimeOptions } from "duroxide-ts";
+
+import { echo, increment, oneActivity, runOneActivities, twoSteps, waiting } from "./programs.ts";
+import { openStoreAt, type StoreAddress } from "./store.ts";
+import { LEASE_MS, type WorkerRole } from "./workers.ts";
+
+const [role, addressText] = process.argv.slice(2) as [WorkerRole, string];
+
+let hangingCount = 0;
+
+/** Never ends: whoever runs it dies first. */
+const hang = defineActivity("Echo", () => {
+  hangingCount += 1;
+  return new Promise<number>(() => undefined);
+});
+
+const CODE: Readonly<Record<WorkerRole, Omit<RuntimeOptions, "store">>> = {
+  throughput: { activities: [echo], orchestrations: [oneActivity] },
+  waiting: { orchestrations: [waiting] },
+  hanging: {
+    activities: [increment, hang],
+    orchestrations: [twoSteps],
+    activityConcurrency: 1_000_000,
+    lease: LEASE_MS,
+  },
+  // A short lease, so that it soon counts as idle.
+  crowd: { orchestrations: [waiting], lease: "500ms" },
+};
+
+const store = await openStoreAt(JSON.parse(addressText) as StoreAddress);
+const runtime = await Runtime.start({ store, logger: silentLogger, ...CODE[role] });
+const client = new Client(store);
+
+interface Requests {
+  readonly throughput: {
+    readonly prefix: string;
+    readonly total: number;
+    readonly callers: number;
+  };
+  readonly crowd: { readonly startCount?: number; readonly idleMs?: number };
+}
+
+async function answer(request: object): Promise<object> {
+  if (role === "throughput") {
+    await runOneActivities(client, request as Requests["throughput"]);
+    return {};
+  }
+  if (role === "hanging") return { hangingCount };
+  const { startCount = 0, idleMs = 0 } = request as Requests["crowd"];
+  let next = 0;
+  const startSome = async (): Promise<void> => {
+    while (next < startCount) {
+      const index = next;
+      next += 1;
+      await client.startOrchestration(`waiting-${index}`, waiting, false);
+    }
+  };
+  await Promise.all(Array.from({ length: 500 }, startSome));
+  globalThis.gc?.();
+  const cpu = process.cpuUsage();
+  const startMs = performance.now();
+  await sleep(idleMs);
+  const { user, system } = process.cpuUsage(cpu);
+  const cpuShare = (user + system) / 1_000 / Math.max(1, performance.now() - startMs);
+  return { rssBytes: process.memoryUsage().rss, cpuShare };
+}
+
+process.on("message", (request: { readonly isEnd?: boolean }) => {
+  if (request.isEnd === true) {
+    void runtime
+      .shutdown({ timeout: "5s" })
+      .then(() => store.close())
+      .then(() => process.exit(0));
+    return;
+  }
+  void answer(request).then((reply) => process.send?.(reply));
+});
+process.send?.("ready");

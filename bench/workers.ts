@@ -1,0 +1,49 @@
+/** Processes beside this one: started, asked, killed. What they do is `worker.process.ts`. */
+
+import { once } from "node:events";
+
+import { startProcess } from "../tests/support/processes.ts";
+import type { StoreAddress } from "./store.ts";
+
+/** What a worker process is for. */
+export type WorkerRole = "throughput" | "waiting" | "hanging" | "crowd";
+
+/** Of a process that is going to be killed, and of those that take its work over. */
+export const LEASE_MS = 2_000;
+
+export interface Worker {
+  /** Sends a request and waits for the answer; one at a time. */
+  ask(request: object): Promise<unknown>;
+  /** Ends it as a power cut would, and waits for its end. */
+  kill(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const WORKER = new URL("worker.process.ts", import.meta.url);
+
+/** Resolves when the worker is ready. */
+export async function startWorker(address: StoreAddress, role: WorkerRole): Promise<Worker> {
+  const child = startProcess(WORKER, [role, JSON.stringify(address)]);
+  await child.ready;
+  const { process: worker, exited } = child;
+  const end = async (): Promise<void> => {
+    await exited;
+  };
+  return {
+    ask: async (request) => {
+      worker.send(request);
+      const answered = once(worker, "message") as Promise<unknown[]>;
+      const answer = await Promise.race([answered, exited.then(() => undefined)]);
+      if (answer === undefined) throw new Error(`The worker for ${role} has died`);
+      return answer[0];
+    },
+    kill: async () => {
+      worker.kill("SIGKILL");
+      await end();
+    },
+    stop: async () => {
+      worker.send({ isEnd: true });
+      await end();
+    },
+  };
+}
