@@ -422,6 +422,27 @@ describe.each(STORE_KINDS)("on $name", (kind) => {
 });
 
 describe.each(STORE_KINDS.filter((kind) => kind.isShared))("on $name", (kind) => {
+  test("G1 G5: SIGKILL at one moment after the other: each step happens once", async () => {
+    const place = await kind.place();
+    const store: TransactionStore = await kind.open(place);
+    onTestFinished(() => store.close());
+    await createLedger(store);
+    const client = new Client(store);
+    await client.startOrchestration("chain", chain);
+    for (const moment of ["completion", "commit", "statement", "commit", "completion"]) {
+      const child = startProcess(WORKER, [kind.name, place, moment]);
+      await child.exited;
+      expect(child.process.signalCode).toBe("SIGKILL");
+    }
+    expect(await readLedger(store)).toEqual(["a", "b"]);
+    await startRuntime(store, [book], [chain]);
+    expect(await client.waitForOrchestration("chain", { timeout: "60s" })).toMatchObject({
+      output: BOOKED,
+    });
+    expect(await readLedger(store)).toEqual(CHAIN_ENTRIES);
+    expect(await findViolations(client)).toEqual([]);
+  });
+
   test.each(["statement", "completion", "commit"])(
     "G1 G5: SIGKILL after the %s: it happens once",
     async (moment) => {
