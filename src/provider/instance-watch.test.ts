@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 
 import { eventually } from "../../tests/support/signal.ts";
 import { ProviderError } from "./errors.ts";
-import { InstanceWatch } from "./instance-watch.ts";
+import { InstanceWatch, type WatchTimes } from "./instance-watch.ts";
 import type { InstanceRow, Provider, StoreChange } from "./provider.ts";
 
 interface Store {
@@ -13,7 +13,7 @@ interface Store {
   readonly watch: InstanceWatch;
 }
 
-function open(): Store {
+function open(times: WatchTimes = {}): Store {
   const reads: string[][] = [];
   const rows = new Map<string, Partial<InstanceRow>>();
   const listeners = new Set<(change: StoreChange) => void>();
@@ -36,7 +36,7 @@ function open(): Store {
     rows,
     listeners,
     onRead: () => undefined,
-    watch: new InstanceWatch(provider),
+    watch: new InstanceWatch(provider, times),
   };
   return store;
 }
@@ -84,13 +84,23 @@ describe("looking", () => {
 
   test("however many wait, one read answers them (I1)", async () => {
     const store = open();
-    const ids = Array.from({ length: 400 }, (_, i) => `i${i}`);
+    const ids = Array.from({ length: 4_000 }, (_, i) => `i${i}`);
     for (const id of ids) store.rows.set(id, { status: "Completed" });
     const answers = await Promise.all(
       ids.map((id) => store.watch.waitFor(id, isDone, { subject })),
     );
     expect(answers).toEqual(ids);
     expect(store.reads).toEqual([ids]);
+  });
+
+  test("a lost notification is made up for by the safety net, one for all", async () => {
+    const store = open({ safetyPollMs: 5 });
+    const ids = Array.from({ length: 100 }, (_, i) => `i${i}`);
+    const all = Promise.all(ids.map((id) => store.watch.waitFor(id, isDone, { subject })));
+    await eventually(() => store.reads.length === 1);
+    for (const id of ids) store.rows.set(id, { status: "Completed" });
+    expect(await all).toEqual(ids);
+    expect(store.reads.every((read) => read.length === ids.length)).toBe(true);
   });
 
   test("nobody waits, nobody looks", async () => {
@@ -138,7 +148,7 @@ describe("ends", () => {
   });
 
   test("G7 a busy store is asked again; a closed one ends the wait", async () => {
-    const store = open();
+    const store = open({ retryMs: 1 });
     store.onRead = () => {
       if (store.reads.length === 1)
         throw new ProviderError("store_busy", "Cannot read: busy", { retryable: true });

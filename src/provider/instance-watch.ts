@@ -14,9 +14,19 @@ import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/error
 import type { InstanceRow, Provider } from "./provider.ts";
 
 /** Rows read at once. */
-const READ_MAX = 500;
-/** Safety net against a lost notification, in milliseconds. */
-const SAFETY_POLL_MS = 1_000;
+const READ_MAX = 5_000;
+/** Safety net against a lost notification, in milliseconds; `Provider.watch` misses nothing for good. */
+const SAFETY_POLL_MS = 30_000;
+/** Pause before a store that could not be read is asked again, in milliseconds. */
+const RETRY_MS = 1_000;
+
+/** In milliseconds; for tests. */
+export interface WatchTimes {
+  /** @default 30,000 */
+  readonly safetyPollMs?: number | undefined;
+  /** @default 1,000 */
+  readonly retryMs?: number | undefined;
+}
 
 /** Looks at the row (undefined: unknown instance); undefined as answer means: keep waiting. */
 export type InstanceCheck<T> = (row: InstanceRow | undefined) => { readonly value: T } | undefined;
@@ -41,9 +51,12 @@ export class InstanceWatch {
   #isScheduled = false;
   #endWatch: (() => void) | undefined;
   #safetyPoll: ReturnType<typeof setInterval> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  readonly #times: WatchTimes;
 
-  constructor(provider: Provider) {
+  constructor(provider: Provider, times: WatchTimes = {}) {
     this.#provider = provider;
+    this.#times = times;
   }
 
   /**
@@ -92,7 +105,7 @@ export class InstanceWatch {
     });
     this.#safetyPoll ??= setInterval(() => {
       this.#notifyAll();
-    }, SAFETY_POLL_MS);
+    }, this.#times.safetyPollMs ?? SAFETY_POLL_MS);
     this.notify(instanceId);
   }
 
@@ -105,6 +118,8 @@ export class InstanceWatch {
     this.#endWatch = undefined;
     clearInterval(this.#safetyPoll);
     this.#safetyPoll = undefined;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
   }
 
   #notifyAll(): void {
@@ -149,9 +164,15 @@ export class InstanceWatch {
     }
   }
 
-  /** A store that is busy is asked again by the safety net; one that is closed ends the waits. */
+  /** A store that is busy is asked again soon; one that is closed ends the waits. */
   #onReadError(ids: readonly string[], error: unknown): void {
-    if (isDuroxideError(error) && error.retryable) return;
+    if (isDuroxideError(error) && error.retryable) {
+      this.#retry ??= setTimeout(() => {
+        this.#retry = undefined;
+        this.#notifyAll();
+      }, this.#times.retryMs ?? RETRY_MS);
+      return;
+    }
     for (const id of ids) for (const waiter of this.#waiters.get(id) ?? []) waiter.fail(error);
   }
 }
