@@ -49,4 +49,10 @@ export interface ConformanceHarness {
    * @default 100
    */
   readonly contentionRounds?: number | undefined;
+  /**
+   * How long to wait for what the contract promises for soon, in milliseconds.
+   *
+   * @default 20 seconds
+   */
+  readonly patienceMs?: number | undefined;
 }

@@ -20,7 +20,7 @@ import type {
   WriteOutcome,
 } from "../provider/provider.ts";
 import { effects, NOTHING_CONSUMED, request } from "./effects.ts";
-import { expectKind, expectOne, SkippedCase } from "./expectation.ts";
+import { ConformanceError, expectKind, expectOne, SkippedCase } from "./expectation.ts";
 import type { ConformanceHarness, ConformanceStore, CrashPoints } from "./harness.ts";
 
 const CONTENTION_ROUNDS = 100;
@@ -35,19 +35,21 @@ export class StoreUnderTest {
   /** A registered node that has all code. */
   readonly node: NodeId;
   readonly contentionRounds: number;
+  readonly #patienceMs: number;
   readonly #store: ConformanceStore;
   readonly #others: Provider[] = [];
 
-  private constructor(store: ConformanceStore, node: NodeId, contentionRounds: number) {
+  private constructor(store: ConformanceStore, node: NodeId, harness: ConformanceHarness) {
     this.#store = store;
     this.provider = store.provider;
     this.node = node;
-    this.contentionRounds = contentionRounds;
+    this.contentionRounds = harness.contentionRounds ?? CONTENTION_ROUNDS;
+    this.#patienceMs = harness.patienceMs ?? PATIENCE_MS;
   }
 
   static async open(store: ConformanceStore, harness: ConformanceHarness): Promise<StoreUnderTest> {
     const node = await store.provider.registerNode({ label: "first", leaseMs: 10_000 });
-    return new StoreUnderTest(store, node, harness.contentionRounds ?? CONTENTION_ROUNDS);
+    return new StoreUnderTest(store, node, harness);
   }
 
   /** A second connection; skips the case where there is none. */
@@ -107,10 +109,10 @@ export class StoreUnderTest {
 
   /** Waits until something is true that the contract promises for soon. */
   async eventually(isTrue: () => boolean | Promise<boolean>, what: string): Promise<void> {
-    const untilMs = systemClock.monotonicMs() + PATIENCE_MS;
+    const untilMs = systemClock.monotonicMs() + this.#patienceMs;
     while (!(await isTrue())) {
       if (systemClock.monotonicMs() > untilMs) {
-        throw new Error(`Expected ${what} within ${PATIENCE_MS} ms`);
+        throw new ConformanceError(`Expected ${what} within ${this.#patienceMs} ms`);
       }
       await pause(LOOK_AGAIN_MS);
     }

@@ -2,5 +2,5 @@ import { describeConformance, referenceHarness, roundsOr } from "../support/conf
 
 describeConformance(
   "the reference store",
-  referenceHarness((store) => store, roundsOr(10_000)),
+  referenceHarness((store) => store, { contentionRounds: roundsOr(10_000) }),
 );

@@ -5,7 +5,7 @@ describeConformance(
   "SQLite on a file",
   {
     contentionRounds: roundsOr(30),
-    open: openSqliteFile,
+    open: () => openSqliteFile(),
   },
   SQLITE_GAPS,
 );

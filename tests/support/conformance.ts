@@ -10,6 +10,7 @@ import {
   type ConformanceHarness,
   ReferenceStore,
 } from "../../src/conformance/index.ts";
+import type { Provider } from "../../src/provider/provider.ts";
 
 /** A clock that stands still until it is moved. */
 export class HandClock implements Clock {
@@ -78,11 +79,11 @@ export const SQLITE_GAPS: Readonly<Record<string, string>> = {
 
 /** A harness of the reference store, or of something made of it. */
 export function referenceHarness(
-  wrap: (store: ReferenceStore) => ReferenceStore = (store) => store,
-  contentionRounds = 100,
+  wrap: (store: ReferenceStore) => Provider = (store) => store,
+  some: Pick<ConformanceHarness, "contentionRounds" | "patienceMs"> = {},
 ): ConformanceHarness {
   return {
-    contentionRounds,
+    ...some,
     open: async () => {
       const clock = new HandClock();
       let isLost = false;

@@ -27,26 +27,26 @@ const TEXTS: readonly string[] = [
 ];
 
 /** Each method that reaches the store, called in some way. */
-function callAll(provider: Provider): readonly Promise<unknown>[] {
+function callAll(provider: Provider): readonly (() => Promise<unknown>)[] {
   return [
-    provider.write([{ kind: "startInstance", request: request("a") }]),
-    provider.claimInstances({ node: 1, limit: 1, remembered: new Map() }),
-    provider.claimActivities({ node: 1, limit: 1 }),
-    provider.hasClaimableWork(),
-    provider.readHeldWork(1, 1),
-    provider.nextDueMs(0),
-    provider.findLostActivities([]),
-    provider.unblockWork(),
-    provider.registerNode({ label: "x", leaseMs: 1 }),
-    provider.renewNode(1),
-    provider.listNodes(),
-    provider.removeNode(1),
-    provider.readInstances(["a"]),
-    provider.readHistory("a", 1),
-    provider.listExecutions("a"),
-    provider.listInstances({ limit: 1 }),
-    provider.listChildren("a"),
-    provider.readKeyValues("a"),
+    () => provider.write([{ kind: "startInstance", request: request("a") }]),
+    () => provider.claimInstances({ node: 1, limit: 1, remembered: new Map() }),
+    () => provider.claimActivities({ node: 1, limit: 1 }),
+    () => provider.hasClaimableWork(),
+    () => provider.readHeldWork(1, 1),
+    () => provider.nextDueMs(0),
+    () => provider.findLostActivities([]),
+    () => provider.unblockWork(),
+    () => provider.registerNode({ label: "x", leaseMs: 1 }),
+    () => provider.renewNode(1),
+    () => provider.listNodes(),
+    () => provider.removeNode(1),
+    () => provider.readInstances(["a"]),
+    () => provider.readHistory("a", 1),
+    () => provider.listExecutions("a"),
+    () => provider.listInstances({ limit: 1 }),
+    () => provider.listChildren("a"),
+    () => provider.readKeyValues("a"),
   ];
 }
 
@@ -146,11 +146,8 @@ export const errors: readonly ConformanceCase[] = concern("errors", {
     await Promise.all([provider.close(), provider.close()]);
     await provider[Symbol.asyncDispose]();
     for (const call of callAll(provider)) {
-      await expectRejection(
-        call,
-        { name: "ProviderError", code: "closed" },
-        "a call after close()",
-      );
+      const members = { name: "ProviderError", code: "closed" };
+      await expectRejection(call(), members, "a call after close()");
     }
     expectEqual(provider.watch(() => undefined)(), undefined, "the end of a watch after close()");
   },
