@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import type { NodeCode, NodeId } from "../../provider/provider.ts";
 import { activity, BACKINGS, StoreUnderTest } from "../../../tests/support/sqlite-store.ts";
 
 describe.each(BACKINGS)("the nodes of a %s store", (backing) => {
@@ -70,5 +71,66 @@ describe.each(BACKINGS)("the nodes of a %s store", (backing) => {
     await store.provider.removeNode(await store.registerNode());
     expect(await store.claimActivities()).toEqual([]);
     expect(await store.commit(claim)).toMatchObject({ kind: "committed" });
+  });
+});
+
+describe.each(BACKINGS)("the code of the nodes of a %s store", (backing) => {
+  const ORDERS = { orchestrations: [{ name: "order", versions: ["1.0.0"] }], activities: [] };
+  const NEWER = { orchestrations: [{ name: "order", versions: ["2.0.0"] }], activities: [] };
+  const CHARGES = { orchestrations: [], activities: ["charge"] };
+
+  /** A store whose first node, with code for everything, has left. */
+  async function openMixed() {
+    const store = await StoreUnderTest.open(backing);
+    await store.begin("held", { newActivities: [activity(1)] });
+    const register = (code: NodeCode | undefined) =>
+      store.provider.registerNode({ label: "x", leaseMs: 10_000, code });
+    const idsOf = async (node: NodeId) =>
+      (await store.claim({ node })).map(({ instanceId }) => instanceId);
+    return { store, register, idsOf };
+  }
+
+  test("decides who is handed an instance: the exact version, or any before one is chosen", async () => {
+    const { store, register, idsOf } = await openMixed();
+    await store.provider.removeNode(store.node);
+    const older = await register(ORDERS);
+    const newer = await register(NEWER);
+    const charger = await register(CHARGES);
+    await store.start("any");
+    await store.start("old", { version: "1.0.0" });
+    await store.start("new", { version: "2.0.0" });
+    expect(await idsOf(charger)).toEqual([]);
+    expect(await idsOf(newer)).toEqual(["any", "new"]);
+    expect(await idsOf(older)).toEqual(["old"]);
+  });
+
+  test("decides who is handed an activity", async () => {
+    const { store, register } = await openMixed();
+    await store.provider.removeNode(store.node);
+    const older = await register(ORDERS);
+    const charger = await register(CHARGES);
+    expect(await store.claimActivities({ node: older })).toEqual([]);
+    expect(await store.claimActivities({ node: charger })).toHaveLength(1);
+  });
+
+  test("leaves with its node; what nobody has code for is anybody's", async () => {
+    const { store, register, idsOf } = await openMixed();
+    const older = await register(ORDERS);
+    const charger = await register(CHARGES);
+    await store.provider.removeNode(store.node);
+    await store.start("a");
+    await store.start("b", { name: "unknown" });
+    await store.start("c", { version: "3.0.0" });
+    expect(await idsOf(charger)).toEqual(["b", "c"]);
+    await store.provider.removeNode(older);
+    expect(await idsOf(charger)).toEqual(["a"]);
+  });
+
+  test("is everything where a node names none: then nothing is an orphan", async () => {
+    const { store, register, idsOf } = await openMixed();
+    const charger = await register(CHARGES);
+    await store.start("a", { name: "unknown" });
+    expect(await idsOf(charger)).toEqual([]);
+    expect(await idsOf(store.node)).toEqual(["a"]);
   });
 });
