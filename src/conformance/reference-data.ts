@@ -83,11 +83,11 @@ export interface Watcher {
 /** The store behind all of its connections. */
 export class ReferenceData {
   readonly clock: Clock;
-  readonly nodes = new Map<NodeId, StoredNode>();
+  readonly nodes: Map<NodeId, StoredNode> = new Map();
   /** Oldest first. */
-  readonly instances = new Map<number, StoredInstance>();
-  readonly keysById = new Map<string, number>();
-  readonly watchers = new Set<Watcher>();
+  readonly instances: Map<number, StoredInstance> = new Map();
+  readonly keysById: Map<string, number> = new Map();
+  readonly watchers: Set<Watcher> = new Set();
   #lastNumber = 0;
 
   constructor(clock: Clock) {
