@@ -83,11 +83,11 @@ export interface Watcher {
 /** The store behind all of its connections. */
 export class ReferenceData {
   readonly clock: Clock;
-  readonly nodes: Map<NodeId, StoredNode> = new Map();
+  readonly nodes: Map<NodeId, StoredNode> = new Map<NodeId, StoredNode>();
   /** Oldest first. */
-  readonly instances: Map<number, StoredInstance> = new Map();
-  readonly keysById: Map<string, number> = new Map();
-  readonly watchers: Set<Watcher> = new Set();
+  readonly instances: Map<number, StoredInstance> = new Map<number, StoredInstance>();
+  readonly keysById: Map<string, number> = new Map<string, number>();
+  readonly watchers: Set<Watcher> = new Set<Watcher>();
   #lastNumber = 0;
 
   constructor(clock: Clock) {
