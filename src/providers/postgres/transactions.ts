@@ -49,10 +49,12 @@ export interface TransactionsParts {
 /** A transaction of {@link Transactions.run}. */
 class OpenTransaction implements Transaction {
   readonly #client: PgClient;
+  readonly #subject: string;
   #isOver = false;
 
-  constructor(client: PgClient) {
+  constructor(client: PgClient, subject: string) {
     this.#client = client;
+    this.#subject = subject;
   }
 
   get connection(): unknown {
@@ -81,8 +83,15 @@ class OpenTransaction implements Transaction {
         "Cannot run this statement: the transaction begins and ends by itself; throw to roll it back",
       );
     }
-    const { rows, rowCount } = await this.client.query({ text: sql, values: [...parameters] });
-    return { rows: rows as readonly Row[], rowCount: rowCount ?? 0 };
+    try {
+      const { rows, rowCount } = await this.client.query({ text: sql, values: [...parameters] });
+      return { rows: rows as readonly Row[], rowCount: rowCount ?? 0 };
+    } catch (error) {
+      if (error instanceof UsageError) throw error;
+      // What the statement says wrong is its author's; what only needs another try is not (G7).
+      const failure = toProviderError(error, "run the statement on", this.#subject);
+      throw failure.retryable ? failure : error;
+    }
   }
 }
 
@@ -95,7 +104,7 @@ export class Transactions implements ProviderTransactions {
 
   async run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await this.#open();
-    const transaction = new OpenTransaction(client);
+    const transaction = new OpenTransaction(client, this.#parts.subject);
     let isBroken = false;
     const onError = (): void => {
       isBroken = true;
@@ -136,6 +145,7 @@ export class Transactions implements ProviderTransactions {
       return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
     } catch (error) {
       if (sqlStateOf(error) === "25P01") throw noTransaction();
+      if (sqlStateOf(error) === "25P02") throw brokenTransaction(error);
       throw toProviderError(error, "write to", subject);
     }
   }
@@ -205,5 +215,14 @@ function noTransaction(): UsageError {
     "invalid_argument",
     "Cannot use the client as a transaction: it has not begun one; run `begin` on it first, " +
       "and pass a client, not a pool",
+  );
+}
+
+function brokenTransaction(cause: unknown): UsageError {
+  return new UsageError(
+    "invalid_argument",
+    "Cannot go on with the transaction: one of its statements has failed, and PostgreSQL rolls all of " +
+      "it back; let that error pass, or use a savepoint around what may fail",
+    { cause },
   );
 }
