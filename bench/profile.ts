@@ -39,12 +39,14 @@ const GROUPS: readonly (readonly [name: string, url: RegExp])[] = [
   ["replay", /\/src\/(replay|orchestration)\//],
   ["scheduling", /\/src\/(runtime|provider|client|foundation)\/|node:internal\/(process|async)/],
 ];
-const MARKERS: Readonly<Record<string, string>> = {
-  "(garbage collector)": "garbage",
-  "(idle)": "idle",
-  "(program)": "other",
-  "(root)": "other",
-};
+const MARKERS: ReadonlyMap<string, string> = new Map([
+  ["(garbage collector)", "garbage"],
+  ["(idle)", "idle"],
+  ["(program)", "other"],
+  ["(root)", "other"],
+]);
+/** The floor and the loading of modules are no part of the question. */
+const LEFT_OUT = /\/bench\/floor-|node:internal\/(modules|deps\/cjs)|node_modules\/(tsx|esbuild)/;
 const SERIALISERS = new Set(["parse", "stringify"]);
 const FUNCTIONS_SHOWN = 25;
 
@@ -84,12 +86,16 @@ export function profileWorkload(id: string, args: readonly string[]): void {
 function print(profile: CpuProfile): void {
   const { byGroup, byFunction } = sumSelfTimes(profile);
   const idleMs = byGroup.get("idle") ?? 0;
+  const leftOutMs = byGroup.get("left out") ?? 0;
   byGroup.delete("idle");
+  byGroup.delete("left out");
   const busyMs = [...byGroup.values()].reduce((sum, ms) => sum + ms, 0);
   const share = (ms: number): string => `${((ms / busyMs) * 100).toFixed(1).padStart(5)} %`;
   const line = (name: string, ms: number): string =>
     `${share(ms)}  ${ms.toFixed(0).padStart(7)} ms  ${name}`;
-  console.log(`busy ${busyMs.toFixed(0)} ms, idle ${idleMs.toFixed(0)} ms\n`);
+  console.log(
+    `busy ${busyMs.toFixed(0)} ms, idle ${idleMs.toFixed(0)} ms, floor and loading ${leftOutMs.toFixed(0)} ms\n`,
+  );
   for (const [name, ms] of descending(byGroup)) console.log(line(name, ms));
   console.log("");
   for (const [name, ms] of descending(byFunction).slice(0, FUNCTIONS_SHOWN)) {
@@ -111,18 +117,20 @@ function sumSelfTimes(profile: CpuProfile) {
     const group = groups.get(id) ?? findGroup(node, parents);
     groups.set(id, group);
     add(byGroup, group, ms);
-    if (group !== "idle") add(byFunction, `${group}: ${describe(node, parents)}`, ms);
+    if (group !== "idle" && group !== "left out")
+      add(byFunction, `${group}: ${describe(node, parents)}`, ms);
   });
   return { byGroup, byFunction };
 }
 
 function findGroup(node: ProfileNode, parents: ReadonlyMap<number, ProfileNode>): string {
   const { functionName } = node.callFrame;
-  const marker = MARKERS[functionName];
+  const marker = MARKERS.get(functionName);
   if (marker !== undefined) return marker;
   for (let at: ProfileNode | undefined = node; at !== undefined; at = parents.get(at.id)) {
     const { url, functionName: name } = at.callFrame;
     if (url === "" && SERIALISERS.has(name)) return "serialisation";
+    if (LEFT_OUT.test(url)) return "left out";
     if (url !== "") return GROUPS.find(([, pattern]) => pattern.test(url))?.[0] ?? "other";
   }
   return "other";

@@ -34,8 +34,8 @@ export const latency: Workload = {
     await world.close();
     return [
       ...toLatencySamples(bench, "W4, one at a time", times, {
-        sqlite: { commits: 2, ms: 1 },
-        postgres: { commits: 3, ms: 2 },
+        sqlite: { commits: 2, ms: 1, hasTail: true },
+        postgres: { commits: 3, ms: 2, hasTail: true },
       }),
       {
         figure: "W4, one at a time: commits",
