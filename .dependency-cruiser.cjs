@@ -83,6 +83,13 @@ module.exports = {
       to: { path: ["node_modules/@photostructure/sqlite", "^node:sqlite$"] },
     },
     {
+      name: "postgres-driver-in-its-store",
+      comment: "The PostgreSQL driver is a secret of its store",
+      severity: "error",
+      from: { path: "^src/", pathNot: [unitTest, "^src/providers/postgres/"] },
+      to: { path: "node_modules/pg/" },
+    },
+    {
       name: "no-cycles",
       comment: "Modules that need each other at run time are one module; types may meet",
       severity: "error",
@@ -104,7 +111,8 @@ module.exports = {
       to: {
         dependencyTypes: ["npm-dev"],
         dependencyTypesNot: ["type-only"],
-        pathNot: "node_modules/@types/",
+        // Optional peers are development dependencies here.
+        pathNot: ["node_modules/@types/", "node_modules/pg/"],
       },
     },
     {

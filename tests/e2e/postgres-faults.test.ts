@@ -120,7 +120,7 @@ describe("transactions of the user", () => {
         await tx.query(how);
       }
       return k;
-    }) as never;
+    });
 
   beforeEach(async () => {
     await query("drop table if exists rows_of_mine");

@@ -71,14 +71,14 @@ export function scopeParameters(scope: CodeScope): [number, number, number] {
 }
 
 /** A condition on an instance `i`; without a version it fits every node that knows its name. */
-export const FITS_INSTANCE = toCondition(
+export const FITS_INSTANCE: string = toCondition(
   `c.kind = 'orchestration'
       and c.name = i.name
       and (i.version = '' or c.version = i.version)`,
 );
 
 /** A condition on an activity `a`. */
-export const FITS_ACTIVITY = toCondition(`c.kind = 'activity'
+export const FITS_ACTIVITY: string = toCondition(`c.kind = 'activity'
       and c.name = a.name`);
 
 function toCondition(isCodeFor: string): string {

@@ -20,7 +20,7 @@ const QUEUE = `with (
   autovacuum_vacuum_cost_delay = 0
 )`;
 
-export const TABLES = `
+export const TABLES: string = `
 create table @.nodes (
   id bigint generated always as identity primary key,
   writer uuid not null,
