@@ -7,6 +7,8 @@
  * F2. A batch carries its number. One that has landed already, because its answer was lost, answers
  *     again and does nothing (P7); one that is still under way is waited for.
  * F3. Others are told at most once per commit.
+ * F4. Tables are small when plans are made and large when they are used: walks over whole tables are
+ *     forbidden to the planner (`enable_seqscan`).
  *
  * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.
  */
@@ -24,9 +26,10 @@ declare
   r record;
 begin
   perform 1 from @.nodes n where n.id = any (p_nodes) order by n.id for key share;
-  perform 1 from @.instances i where i.seq in (
-    select unnest(p_keys) union select n.seq from @.instances n where n.id = any (p_ids)
-  ) order by i.seq for update;
+  if cardinality(p_ids) > 0 then
+    select p_keys || array_agg(n.seq) into p_keys from @.instances n where n.id = any (p_ids);
+  end if;
+  perform 1 from @.instances i where i.seq = any (p_keys) order by i.seq for update;
   for op in select jsonb_array_elements(p_ops) loop
     case op ->> 'k'
       when 'commit' then select * into r from @.commit_turn(op, v_now, p_writer);
@@ -50,7 +53,7 @@ $$;
 
 create function @.write(
   p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql as $$
+) returns json language plpgsql set enable_seqscan = off as $$
 declare
   v_result json;
 begin
@@ -72,7 +75,7 @@ $$;
 
 create function @.apply_within(
   p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql as $$
+) returns json language plpgsql set enable_seqscan = off as $$
 begin
   if transaction_timestamp() = statement_timestamp() then
     raise exception 'no transaction has been begun' using errcode = '25P01';

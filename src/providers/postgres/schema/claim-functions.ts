@@ -28,7 +28,7 @@ const CLAIMS = `
 create function @.claim_instances(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
   p_from bigint, p_below bigint, p_remembered jsonb
-) returns json language plpgsql as $$
+) returns json language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -83,7 +83,7 @@ $$;
 
 create function @.claim_activities(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer, p_from bigint, p_below bigint
-) returns json language plpgsql as $$
+) returns json language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -128,12 +128,12 @@ begin
 end
 $$;
 
-create function @.has_claimable_work() returns boolean language sql volatile as $$
+create function @.has_claimable_work() returns boolean language sql volatile set enable_seqscan = off as $$
   select exists (select 1 from @.instances i where i.owner is null and i.ready_ms <= @.now_ms())
     or exists (select 1 from @.activities a where a.owner is null and a.visible_ms <= @.now_ms())
 $$;
 
-create function @.next_due_ms(p_after bigint) returns bigint language plpgsql as $$
+create function @.next_due_ms(p_after bigint) returns bigint language plpgsql set enable_seqscan = off as $$
 declare
   -- A process whose clock runs a little ahead must not step over what is due in between.
   v_now bigint := @.now_ms();
@@ -147,7 +147,7 @@ begin
 end
 $$;
 
-create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql as $$
+create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint := @.now_ms();
   v_items json;
@@ -175,7 +175,7 @@ begin
 end
 $$;
 
-create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile as $$
+create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile set enable_seqscan = off as $$
   select coalesce(array_agg(t.n::integer - 1 order by t.n), '{}')
   from jsonb_array_elements(p_claims) with ordinality as t (c, n)
   where not exists (
@@ -186,7 +186,7 @@ create function @.find_lost_activities(p_claims jsonb) returns integer[] languag
   )
 $$;
 
-create function @.unblock_work(p_writer uuid) returns void language plpgsql as $$
+create function @.unblock_work(p_writer uuid) returns void language plpgsql set enable_seqscan = off as $$
 declare
   v_now bigint := @.now_ms();
 begin
@@ -226,7 +226,7 @@ end
 $$;
 
 create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
-language plpgsql as $$
+language plpgsql set enable_seqscan = off as $$
 begin
   delete from @.nodes n
   where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
