@@ -1,11 +1,7 @@
-import { describeConformance, roundsOr, SQLITE_GAPS } from "../support/conformance.ts";
+import { describeConformance, roundsOr } from "../support/conformance.ts";
 import { openSqliteFile } from "../support/conformance-sqlite.ts";
 
-describeConformance(
-  "SQLite on a file",
-  {
-    contentionRounds: roundsOr(30),
-    open: () => openSqliteFile(),
-  },
-  SQLITE_GAPS,
-);
+describeConformance("SQLite on a file", {
+  contentionRounds: roundsOr(30),
+  open: () => openSqliteFile(),
+});

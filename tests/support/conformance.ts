@@ -34,16 +34,8 @@ export function roundsOr(standard: number): number {
   return Number(process.env["DUROXIDE_ROUNDS"] ?? standard);
 }
 
-/**
- * Each case of the kit as a test; the reasons of skipped ones are printed.
- *
- * @param gaps - Cases that this store is known to fail, with the reason; one that passes is an error
- */
-export function describeConformance(
-  name: string,
-  harness: ConformanceHarness,
-  gaps: Readonly<Record<string, string>> = {},
-): void {
+/** Each case of the kit as a test; the reasons of skipped ones are printed. */
+export function describeConformance(name: string, harness: ConformanceHarness): void {
   describe(`the contract of stores, kept by ${name}`, () => {
     const printed = new Set<string>();
     const print = (reason: string): void => {
@@ -51,31 +43,21 @@ export function describeConformance(
       printed.add(reason);
     };
     for (const { concern, name: sentence, run } of conformanceCases()) {
-      const title = `${concern} ${sentence}`;
-      const gap = gaps[title];
-      test(title, { fails: gap !== undefined }, async (context) => {
-        if (gap !== undefined) print(`known to fail: ${gap}`);
+      test(`${concern} ${sentence}`, async (context) => {
         const outcome = await run(harness);
         if (outcome.kind === "passed") return;
         print(`skipped: ${outcome.reason}`);
         context.skip(outcome.reason);
       });
     }
-    test("names each case once, and each known gap by the name of a case", () => {
+    test("names each case once", () => {
       const titles = conformanceCases().map(
         ({ concern, name: sentence }) => `${concern} ${sentence}`,
       );
       expect(new Set(titles).size).toBe(titles.length);
-      expect(Object.keys(gaps).filter((title) => !titles.includes(title))).toEqual([]);
     });
   });
 }
-
-/** Of SQLite: what it does not do yet. */
-export const SQLITE_GAPS: Readonly<Record<string, string>> = {
-  "clock jumps keep work going that was written before a jump back":
-    "a queued message or activity is hidden until the clock is back where it was",
-};
 
 /** A harness of the reference store, or of something made of it. */
 export function referenceHarness(

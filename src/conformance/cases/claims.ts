@@ -2,7 +2,7 @@
 
 import type { ConformanceCase } from "../case.ts";
 import { concern } from "../case.ts";
-import { bodiesOf, DONE, historyRow, idsOf, messageIdsOf, timer } from "../effects.ts";
+import { activity, bodiesOf, DONE, historyRow, idsOf, messageIdsOf, timer } from "../effects.ts";
 import { expectEqual, expectKind, expectMatch, expectThat } from "../expectation.ts";
 
 export const claims: readonly ConformanceCase[] = concern("instance claims", {
@@ -116,6 +116,21 @@ export const claims: readonly ConformanceCase[] = concern("instance claims", {
     const claimed = await store.claim({ limit: 2 });
     expectEqual(idsOf(claimed), ["first", "timed"], "the oldest two");
     expectEqual(idsOf(await store.claim()), ["last"], "the rest");
+  },
+
+  "does not let new work overtake what was delayed and has become due": async (store) => {
+    const soonMs = store.nowMs + 100;
+    await store.start("delayed", { notBeforeMs: soonMs });
+    await store.begin("a", { newActivities: [activity(1)] });
+    const { claim } = await store.claimActivity();
+    await store.handBack(claim, { visibleAtMs: soonMs });
+    await store.reach(soonMs + 5);
+    await store.start("new");
+    await store.begin("b", { newActivities: [activity(1)] });
+    expectEqual(idsOf(await store.claim({ limit: 1 })), ["delayed"], "the oldest instance");
+    expectEqual(idsOf(await store.claimActivities({ limit: 1 })), ["a"], "the oldest activity");
+    expectEqual(idsOf(await store.claim()), ["new"], "the instances that are left");
+    expectEqual(idsOf(await store.claimActivities()), ["b"], "the activities that are left");
   },
 
   "finds what is behind an instance with very many messages": async (store) => {

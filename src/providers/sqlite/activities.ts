@@ -9,6 +9,7 @@ import type {
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import type { WorkFilter } from "./messages.ts";
 import { FITS_ACTIVITY, scopeParameters } from "./nodes.ts";
+import { toAlwaysVisible, toSinceMs, visibleRanges } from "./visibility.ts";
 
 const INSERT = `
 insert into activities (
@@ -74,11 +75,11 @@ where owner is null
 
 const FIND_WAITING = `
 select a.instance, a.execution, a.activity_id, i.id, a.name, a.body, a.tag, a.session, a.attempt,
-  a.heartbeat
+  a.heartbeat, a.visible_ms
 from activities a indexed by activities_waiting
 cross join instances i on i.seq = a.instance
 where a.owner is null
-  and a.visible_ms <= ?
+  and a.visible_ms between ? and ?
   and a.attempt >= ?
   and a.attempt < ?
   and ${FITS_ACTIVITY}
@@ -109,6 +110,7 @@ interface ActivityRecord {
   readonly session: string | null;
   readonly attempt: number;
   readonly heartbeat: string | null;
+  readonly visible_ms: number;
 }
 
 /** Where and for whom an activity is inserted. */
@@ -158,7 +160,7 @@ export class Activities {
       activity.body,
       activity.tag ?? null,
       activity.sessionId ?? null,
-      place.nowMs,
+      toAlwaysVisible(place.nowMs),
       activity.isClaimed ? place.node : null,
       activity.isClaimed ? 1 : 0,
     );
@@ -200,30 +202,36 @@ export class Activities {
 
   /** Shows what was handed back for later. */
   unblock(nowMs: number): void {
-    this.#unblock.run(nowMs, nowMs);
+    this.#unblock.run(toAlwaysVisible(nowMs), nowMs);
   }
 
   /** Hands out what waits to the node of the scope, oldest first. */
   claim(nowMs: number, filter: WorkFilter, limit: number): ClaimedActivity[] {
     const { node } = filter.scope;
-    return this.#findWaiting.all(...toParameters(nowMs, filter, limit)).map((row) => {
-      const record = row as ActivityRecord;
+    const found = this.#findVisible(nowMs, filter, limit);
+    found.sort((a, b) => toSinceMs(a.visible_ms) - toSinceMs(b.visible_ms));
+    return found.slice(0, limit).map((record) => {
       this.#claim.run(node, record.instance, record.execution, record.activity_id);
       return toClaimedActivity(record, node);
     });
   }
 
   hasWaiting(nowMs: number, filter: WorkFilter): boolean {
-    return this.#findWaiting.get(...toParameters(nowMs, filter, 1)) !== undefined;
+    return this.#findVisible(nowMs, filter, 1).length > 0;
+  }
+
+  #findVisible(nowMs: number, { attempts, scope }: WorkFilter, limit: number): ActivityRecord[] {
+    const rest = [attempts.from, attempts.below, ...scopeParameters(scope), limit];
+    const [always, since] = visibleRanges(nowMs);
+    return [
+      ...this.#findWaiting.all(...always, ...rest),
+      ...this.#findWaiting.all(...since, ...rest),
+    ] as ActivityRecord[];
   }
 
   nextDueMs(afterMs: number): number | undefined {
     return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
   }
-}
-
-function toParameters(nowMs: number, { attempts, scope }: WorkFilter, limit: number): number[] {
-  return [nowMs, attempts.from, attempts.below, ...scopeParameters(scope), limit];
 }
 
 function keyOf(claim: ActivityClaim): [SqlValue, SqlValue, SqlValue, SqlValue, SqlValue] {

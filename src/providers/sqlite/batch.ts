@@ -3,6 +3,7 @@
 import type { DeliveredMessage, NodeId } from "../../provider/provider.ts";
 import { isFinished, type Receiver } from "./instances.ts";
 import type { Tables } from "./tables.ts";
+import { toAlwaysVisible } from "./visibility.ts";
 
 /** One transaction of operations. */
 export class Batch {
@@ -46,9 +47,10 @@ export class Outbox {
     if (receiver === undefined) return "unknownInstance";
     if (isFinished(receiver.status)) return "finishedInstance";
     // A parked instance keeps its messages hidden, or every claim would have to step over them.
-    const visibleMs = Math.max(batch.nowMs, receiver.retry_ms);
+    const isHidden = receiver.retry_ms > batch.nowMs;
+    const visibleMs = isHidden ? receiver.retry_ms : toAlwaysVisible(batch.nowMs);
     const message = batch.tables.messages.insert(receiver.seq, visibleMs, body);
-    if (visibleMs <= batch.nowMs) {
+    if (!isHidden) {
       this.delivered.push({ instanceId: receiver.id, key: receiver.seq, message });
     }
     return undefined;

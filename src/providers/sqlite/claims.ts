@@ -118,7 +118,7 @@ function claimInstance(
     previousEpoch,
     attempts,
     row,
-    messages: tables.messages.readVisible(seq, nowMs),
+    messages: tables.messages.read(seq),
     dueTimers: tables.timers.readDue(seq, nowMs),
     ...(!isRemembered && { history: tables.history.read(seq, row.executionId) }),
     keyValues: tables.keyValues.readSnapshot(seq),
@@ -150,7 +150,7 @@ export function readHeldWork(
   );
   return held.map((key) => ({
     key,
-    messages: tables.messages.readVisible(key, nowMs),
+    messages: tables.messages.read(key),
     dueTimers: tables.timers.readDue(key, nowMs),
   }));
 }

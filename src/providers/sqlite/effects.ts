@@ -15,6 +15,7 @@ import type {
 import type { Batch, Outbox } from "./batch.ts";
 import { type InstanceState, isFinished } from "./instances.ts";
 import { startFromTurn } from "./starts.ts";
+import { toAlwaysVisible } from "./visibility.ts";
 
 /** Whose turn it is. */
 export interface TurnSubject {
@@ -143,6 +144,6 @@ function continueAsNew(
   tables.history.archive(subject.seq, ended, nowMs);
   tables.keyValues.merge(subject.seq);
   tables.instances.continue(subject.seq);
-  const message = tables.messages.insertFirst(subject.seq, nowMs, ended.body);
+  const message = tables.messages.insertFirst(subject.seq, toAlwaysVisible(nowMs), ended.body);
   out.delivered.push({ instanceId: subject.id, key: subject.seq, message });
 }

@@ -5,12 +5,14 @@
  *     first message of a continued execution gets a negative id and so comes before all others.
  * I2. An id is never used twice.
  * I3. Only unfinished instances have messages.
+ * I4. Only free instances have messages that are hidden: whoever holds one may read them all.
  */
 
 import type { AttemptRange, QueuedMessage } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
 import { type CodeScope, FITS_INSTANCE, scopeParameters } from "./nodes.ts";
+import { toAlwaysVisible, toSinceMs, type VisibleRange, visibleRanges } from "./visibility.ts";
 
 const INSERT = `
 insert into messages (instance, visible_ms, body)
@@ -30,11 +32,10 @@ const REMOVE_ALL = `
 delete from messages
 where instance = ?`;
 
-const READ_VISIBLE = `
+const READ = `
 select id, body
 from messages
 where instance = ?
-  and visible_ms <= ?
 order by id`;
 
 // The order of the joins is fixed (cross), so that work is met oldest first through its index.
@@ -42,7 +43,7 @@ const FIND_CLAIMABLE = `
 select m.instance, m.visible_ms as due_ms
 from messages m
 cross join instances i on i.seq = m.instance
-where m.visible_ms <= ?
+where m.visible_ms between ? and ?
   and i.retry_ms <= ?
   and i.attempts >= ?
   and i.attempts < ?
@@ -70,7 +71,8 @@ set visible_ms = ?
 where instance in (
   select seq
   from instances
-  where retry_ms > ?
+  where retry_ms > 0
+    and retry_ms > ?
     and coalesce(start_ms, 0) <= ?
 )`;
 
@@ -96,7 +98,7 @@ export class Messages {
   readonly #moveFirst: SqliteStatement;
   readonly #remove: SqliteStatement;
   readonly #removeAll: SqliteStatement;
-  readonly #readVisible: SqliteStatement;
+  readonly #read: SqliteStatement;
   readonly #findClaimable: SqliteStatement;
   readonly #findHeld: SqliteStatement;
   readonly #delay: SqliteStatement;
@@ -108,7 +110,7 @@ export class Messages {
     this.#moveFirst = connection.prepare(MOVE_FIRST);
     this.#remove = connection.prepare(REMOVE);
     this.#removeAll = connection.prepare(REMOVE_ALL);
-    this.#readVisible = connection.prepare(READ_VISIBLE);
+    this.#read = connection.prepare(READ);
     this.#findClaimable = connection.prepare(FIND_CLAIMABLE);
     this.#findHeld = connection.prepare(FIND_HELD);
     this.#delay = connection.prepare(DELAY);
@@ -138,33 +140,44 @@ export class Messages {
     return Number(this.#removeAll.run(instance).changes);
   }
 
-  readVisible(instance: number, nowMs: number): QueuedMessage[] {
-    return this.#readVisible.all(instance, nowMs) as QueuedMessage[];
+  /** Those of an instance that is held. (I4) */
+  read(instance: number): QueuedMessage[] {
+    return this.#read.all(instance) as QueuedMessage[];
   }
 
   /** Free instances with a visible message, oldest message first; one may come several times. */
   findClaimable(nowMs: number, filter: WorkFilter, rowsMax: number): Candidate[] {
     const { from, below } = filter.attempts;
-    const fits = scopeParameters(filter.scope);
-    return this.#findClaimable.all(nowMs, nowMs, from, below, ...fits, rowsMax) as Candidate[];
+    const rest = [nowMs, from, below, ...scopeParameters(filter.scope), rowsMax];
+    const find = (range: VisibleRange): Candidate[] =>
+      this.#findClaimable.all(...range, ...rest) as Candidate[];
+    const [always, since] = visibleRanges(nowMs);
+    return toCandidates([...find(always), ...find(since)]);
   }
 
   /** The same for the instances of one node. */
   findHeld(node: number, nowMs: number): Candidate[] {
-    return this.#findHeld.all(nowMs, node) as Candidate[];
+    return toCandidates(this.#findHeld.all(nowMs, node) as Candidate[]);
   }
 
   /** Hides an instance's messages, so that nobody meets them while it is parked. */
-  delay(instance: number, visibleMs: number): void {
-    this.#delay.run(visibleMs, instance);
+  delay(instance: number, atMs: number): void {
+    this.#delay.run(atMs, instance);
   }
 
   /** Shows the messages of all parked instances; goes before {@link Instances.unblock}. */
   unblock(nowMs: number): void {
-    this.#unblock.run(nowMs, nowMs, nowMs);
+    this.#unblock.run(toAlwaysVisible(nowMs), nowMs, nowMs);
   }
 
   nextDueMs(afterMs: number): number | undefined {
     return (this.#nextDue.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
   }
+}
+
+/** In the order of their waiting, whichever way it is stored. */
+function toCandidates(found: readonly Candidate[]): Candidate[] {
+  return found
+    .map(({ instance, due_ms }) => ({ instance, due_ms: toSinceMs(due_ms) }))
+    .sort((a, b) => a.due_ms - b.due_ms);
 }

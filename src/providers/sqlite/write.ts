@@ -21,6 +21,7 @@ import { changeInstance, finishTurn, runningStatus, writeTurnRows } from "./effe
 import { type InstanceState, isFinished, type NewInstance } from "./instances.ts";
 import { insertInstance, type Insertion, queueStart, toPendingInstance } from "./starts.ts";
 import type { Tables } from "./tables.ts";
+import { toAlwaysVisible } from "./visibility.ts";
 
 type Operation<Kind extends WriteOperation["kind"]> = Extract<
   WriteOperation,
@@ -157,7 +158,8 @@ function completeActivity(batch: Batch, operation: Operation<"completeActivity">
 function releaseActivity(batch: Batch, operation: Operation<"releaseActivity">): WriteOutcome {
   const { claim, visibleAtMs, isAttemptCounted } = operation;
   if (!batch.isLive(claim.node)) return lostNode(claim.node);
-  const isReleased = batch.tables.activities.release(claim, visibleAtMs, isAttemptCounted);
+  const visibleMs = visibleAtMs > batch.nowMs ? visibleAtMs : toAlwaysVisible(visibleAtMs);
+  const isReleased = batch.tables.activities.release(claim, visibleMs, isAttemptCounted);
   return isReleased ? { kind: "accepted", delivered: [] } : lostActivity(claim);
 }
 
