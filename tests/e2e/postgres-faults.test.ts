@@ -13,6 +13,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { findViolations } from "../support/oracle.ts";
+import { eventually, gate } from "../support/signal.ts";
 import { startProxy, type CuttingProxy } from "../support/postgres-proxy.ts";
 import { freshDatabase, recycleDatabase } from "../support/postgres.ts";
 
@@ -110,6 +111,43 @@ test.each([".claim_instances(", ".claim_activities("])(
   },
   120_000,
 );
+
+test("a change that is committed before the connection listens is not missed", async () => {
+  const mayListen = gate();
+  const pool = new pg.Pool({ connectionString: url });
+  const connect = pool.connect.bind(pool) as () => Promise<pg.PoolClient>;
+  pool.connect = (async () => {
+    const client = await connect();
+    return new Proxy(client, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key, target);
+        if (key !== "query")
+          return typeof value === "function" ? (value.bind(target) as unknown) : value;
+        return async (config: pg.QueryConfig) => {
+          if (config.text.startsWith("listen")) await mayListen.opened;
+          return target.query(config);
+        };
+      },
+    });
+  }) as typeof pool.connect;
+  const late = await PostgresProvider.connect(pool, { pollInterval: "1h" });
+  const runtime = await Runtime.start({
+    store: steady,
+    orchestrations: [echo],
+    logger: silentLogger,
+  });
+  const handle = await new Client(steady).startOrchestration("a", echo);
+  const before = late.queryCount;
+  const seen = new Client(late).waitForOrchestration("a", { timeout: "15s" });
+  await eventually(() => late.queryCount > before); // It has looked once, and in vain.
+  await handle.enqueueEvent("inbox", 1);
+  await handle.result(LIMIT);
+  mayListen.open();
+  expect(await seen).toMatchObject({ status: "Completed", output: 1 });
+  await runtime.shutdown();
+  await late.close();
+  await pool.end();
+});
 
 describe("transactions of the user", () => {
   const put = (failures: { left: number }, how: string): ReturnType<typeof defineTransaction> =>

@@ -17,18 +17,19 @@ export interface PgQuery {
   readonly values?: unknown[] | undefined;
 }
 
+/** A notification of the server. */
+export interface PgNotification {
+  readonly channel: string;
+  readonly payload?: string | undefined;
+}
+
 /** A client of `pg`, as far as it is needed. */
 export interface PgClient {
   query(query: PgQuery): Promise<PgResult>;
   on(event: "error", listener: (error: Error) => void): unknown;
-  on(
-    event: "notification",
-    listener: (message: {
-      readonly channel: string;
-      readonly payload?: string | undefined;
-    }) => void,
-  ): unknown;
-  removeListener(event: string, listener: (...values: never[]) => void): unknown;
+  on(event: "notification", listener: (message: PgNotification) => void): unknown;
+  removeListener(event: "error", listener: (error: Error) => void): unknown;
+  removeListener(event: "notification", listener: (message: PgNotification) => void): unknown;
 }
 
 /** A client that was taken from a pool. */

@@ -4,6 +4,13 @@
  * @packageDocumentation
  */
 
-export type { PgClient, PgPool, PgPoolClient, PgQuery, PgResult } from "./driver.ts";
+export type {
+  PgClient,
+  PgNotification,
+  PgPool,
+  PgPoolClient,
+  PgQuery,
+  PgResult,
+} from "./driver.ts";
 export type { PostgresOptions } from "./options.ts";
 export { PostgresProvider } from "./provider.ts";

@@ -3,14 +3,15 @@
  *
  * I1. The connection, its timers and the pool's attention exist only while somebody listens.
  * I2. Our own commits are not reported: their news is told in this process already.
- * I3. Whatever may have been missed (a broken connection, a pooler that passes nothing on) is made
- *     up for: after a reconnection, and every `pollMs`, everybody is told to look.
+ * I3. Whatever may have been missed (before the connection listens, while it was broken, a pooler that
+ *     passes nothing on) is made up for: as soon as it listens, and every `pollMs`, everybody is told
+ *     to look.
  */
 
 import { createDeferred } from "../../foundation/deferred.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import { unescapeText } from "../../provider/texts.ts";
-import type { PgPool, PgPoolClient } from "./driver.ts";
+import type { PgNotification, PgPool, PgPoolClient } from "./driver.ts";
 
 type Listener = (change: StoreChange) => void;
 
@@ -103,21 +104,19 @@ export class ChangeListener {
 
   /** Never rejects. */
   async #listen(): Promise<void> {
-    let isFirst = true;
     for (let delayMs = RECONNECT_MS_MIN; this.#isWanted;) {
       const end = createDeferred<undefined>();
       this.#hangUp = () => {
         end.resolve(undefined);
       };
-      const isConnected = await this.#connect(end.promise, isFirst);
+      const isConnected = await this.#connect(end.promise);
       delayMs = isConnected ? RECONNECT_MS_MIN : Math.min(delayMs * 2, RECONNECT_MS_MAX);
-      isFirst = false;
       await pause(delayMs, end.promise);
     }
   }
 
   /** @returns Whether there was a connection, once it has ended */
-  async #connect(end: Promise<unknown>, isFirst: boolean): Promise<boolean> {
+  async #connect(end: Promise<unknown>): Promise<boolean> {
     const { pool, channel } = this.#options;
     let client: PgPoolClient;
     try {
@@ -131,7 +130,7 @@ export class ChangeListener {
     try {
       await client.query({ text: `listen "${channel}"` });
       this.#client = client;
-      if (!isFirst) this.#tell(ANYTHING); // (I3)
+      this.#tell(ANYTHING); // (I3)
       await end;
       return true;
     } catch {
@@ -143,10 +142,7 @@ export class ChangeListener {
     }
   }
 
-  readonly #onNotification = (message: {
-    readonly channel: string;
-    readonly payload?: string | undefined;
-  }): void => {
+  readonly #onNotification = (message: PgNotification): void => {
     if (message.channel !== this.#options.channel) return;
     const change = parsePayload(message.payload ?? "", this.#options.writer);
     if (change !== undefined) this.#tell(change);

@@ -94,7 +94,8 @@ where seq = ?`;
 const UNBLOCK = `
 update instances
 set retry_ms = 0
-where retry_ms > ?
+where retry_ms > 0
+  and retry_ms > ?
   and coalesce(start_ms, 0) <= ?`;
 
 const NEXT_RETRY = `
