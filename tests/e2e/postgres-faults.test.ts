@@ -138,7 +138,7 @@ test("a change that is committed before the connection listens is not missed", a
   });
   const handle = await new Client(steady).startOrchestration("a", echo);
   const before = late.queryCount;
-  const seen = new Client(late).waitForOrchestration("a", { timeout: "15s" });
+  const seen = new Client(late).waitForOrchestration("a", { timeout: "60s" });
   await eventually(() => late.queryCount > before); // It has looked once, and in vain.
   await handle.enqueueEvent("inbox", 1);
   await handle.result(LIMIT);
@@ -147,7 +147,7 @@ test("a change that is committed before the connection listens is not missed", a
   await runtime.shutdown();
   await late.close();
   await pool.end();
-});
+}, 20_000); // Less than the safety net of waits takes.
 
 describe("transactions of the user", () => {
   const put = (failures: { left: number }, how: string): ReturnType<typeof defineTransaction> =>
