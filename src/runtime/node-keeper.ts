@@ -16,7 +16,8 @@
  *     long lease. It tells the others that there is code for what they have none for, though nobody
  *     works on it right now. Without it the first work after a pause would be a race: a node without
  *     the code, which happens to be awake, would take it for an orphan, park it and raise an alarm.
- *     A presence that comes, or comes back, frees what was parked while it was not there.
+ *     A presence that comes, or comes back, frees what was parked while it was not there; and once
+ *     more a lease later, what was on its way into parking at that moment.
  * I6. Nodes are taken over within two of their leases. A look at the list is due as soon as a node
  *     could be dead, and a lease after the last one at the latest. So the first look after a death
  *     comes within a lease of it, and the one that has seen the counter stand still for a lease comes
@@ -73,8 +74,8 @@ export class NodeKeeper {
   #presence: NodeId | undefined;
   /** When the presence is to be renewed, by the monotonic clock. */
   #presenceDueMs = 0;
-  /** What others held when the presence came, and have parked since, is still to be freed. */
-  #isUnblockOwed = false;
+  /** When to free what others held as the presence came and have parked since (I5). */
+  #unblockDueMs = Number.POSITIVE_INFINITY;
   /** Time that has passed for us (I1), and when we looked at it last. */
   #awakeMs = 0;
   #tickedMs = systemClock.monotonicMs();
@@ -129,7 +130,7 @@ export class NodeKeeper {
       code,
     });
     this.#presenceDueMs = systemClock.monotonicMs() + (leaseMs * PRESENCE_LEASES) / 3;
-    this.#isUnblockOwed = true;
+    this.#unblockDueMs = systemClock.monotonicMs() + leaseMs;
     await provider.unblockWork();
   }
 
@@ -217,9 +218,9 @@ export class NodeKeeper {
   async #renewPresence(): Promise<void> {
     if (this.#presence === undefined || this.#isStopped) return;
     const { provider, leaseMs } = this.#options;
-    if (this.#isUnblockOwed) {
+    if (systemClock.monotonicMs() >= this.#unblockDueMs) {
       await provider.unblockWork();
-      this.#isUnblockOwed = false;
+      this.#unblockDueMs = Number.POSITIVE_INFINITY;
       this.#hooks.onWorkFreed();
     }
     if (systemClock.monotonicMs() < this.#presenceDueMs) return;
