@@ -43,12 +43,11 @@ where ${RANGE}
 // One step down the index for each name, instead of a walk over all of it.
 const FIND_BY_FACTS = `
 with recursive names (name) as (
-  (select min(n.name) from @.instances n where $7::text is null or n.name = $7::text)
+  (select coalesce($7::text, (select min(n.name) from @.instances n)))
   union all
-  select (select min(n.name) from @.instances n
-          where n.name > names.name and ($7::text is null or n.name = $7::text))
+  select (select min(n.name) from @.instances n where n.name > names.name)
   from names
-  where names.name is not null
+  where names.name is not null and $7::text is null
 ), found as materialized (
   select f.seq, f.created_ms
   from names
@@ -76,6 +75,7 @@ from (
   select 1
   from @.instances i
   where i.id >= $1::text and ($2::text is null or i.id < $2::text)
+  order by i.id
   limit ${PREFIX_ROWS_MAX + 1}
 ) few`;
 

@@ -41,7 +41,7 @@ where i.id = any ($1::text[])`;
 export const LIST_CHILDREN = `
 select @.instance_json(i)::text as answer
 from @.instances i
-where i.parent ->> 'instanceId' = $1::text
+where (i.parent ->> 'instanceId') collate "C" = $1::text
   and i.parent is not null
 order by i.seq`;
 

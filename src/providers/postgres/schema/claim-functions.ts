@@ -8,6 +8,8 @@
  * F3. A claim carries an id of its own. When its answer was lost, the same id asked for again hands
  *     out what was claimed then, and nothing else; claims of one node wait for each other.
  * F4. A node is handed work that it has code for, and work that no live node has code for.
+ * F5. What is due for one instance is read by the instance (`+ 0` keeps the index on times out of it):
+ *     however much is due for others, it is not looked at.
  */
 
 const CODE = `
@@ -64,10 +66,10 @@ begin
     i.attempts,
     @.instance_json(i),
     (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
-     where m.instance = i.seq and m.visible_ms <= v_now),
+     where m.instance = i.seq and m.visible_ms + 0 <= v_now),
     (select json_agg(json_build_array(t.execution, t.event_id, t.fire_ms)
        order by t.fire_ms, t.execution, t.event_id) from @.timers t
-     where t.instance = i.seq and t.fire_ms <= v_now),
+     where t.instance = i.seq and t.fire_ms + 0 <= v_now),
     case when (p_remembered -> i.seq::text)::integer is distinct from i.epoch - 1 then coalesce(
       (select json_agg(json_build_array(h.execution, h.first_event_id, h.last_event_id,
          h.event_count, h.at_ms, h.format, h.data) order by h.first_event_id)
@@ -155,10 +157,10 @@ begin
   select json_agg(json_build_array(
     held.instance,
     (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
-     where m.instance = held.instance and m.visible_ms <= v_now),
+     where m.instance = held.instance and m.visible_ms + 0 <= v_now),
     (select json_agg(json_build_array(t.execution, t.event_id, t.fire_ms)
        order by t.fire_ms, t.execution, t.event_id) from @.timers t
-     where t.instance = held.instance and t.fire_ms <= v_now)
+     where t.instance = held.instance and t.fire_ms + 0 <= v_now)
   ) order by held.due_ms) into v_items
   from (
     select w.instance, min(w.due_ms) as due_ms from (

@@ -9,7 +9,7 @@ declare
 begin
   for v_child in
     select c.seq from @.instances c
-    where c.parent ->> 'instanceId' = (select i.id from @.instances i where i.seq = p_seq)
+    where (c.parent ->> 'instanceId') collate "C" = (select i.id from @.instances i where i.seq = p_seq)
       and c.parent is not null
     order by c.seq
   loop
