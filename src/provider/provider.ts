@@ -97,7 +97,11 @@ export interface NewActivity {
   readonly isClaimed: boolean;
 }
 
-/** What happens when the id is in use. */
+/**
+ * What happens when the id is in use. `replaceFinished` removes an instance that has finished, if its
+ * `runId` is another, with everything that belongs to it and with all of its descendants, finished or
+ * not: the next life will want their ids again.
+ */
 export type IdReusePolicy = "reject" | "ignore" | "replaceFinished";
 
 export interface StartRequest {
