@@ -15,6 +15,8 @@ export interface PgResult {
 export interface PgQuery {
   readonly text: string;
   readonly values?: unknown[] | undefined;
+  /** `extended`: exactly one statement, parameters or not. */
+  readonly queryMode?: "extended" | undefined;
 }
 
 /** A notification of the server. */
@@ -60,29 +62,45 @@ export interface PoolConfig {
  * @throws ProviderError `store_failed` when it is not installed
  */
 export async function createPool(config: PoolConfig): Promise<PgPool> {
-  const { Pool } = await importDriver();
-  const pool = new Pool({
+  const { Pool, Client } = await importDriver();
+  const { password } = config;
+  return new Pool({
     connectionString: config.connectionString,
     max: config.max,
     application_name: config.applicationName,
     connectionTimeoutMillis: config.connectTimeoutMs,
     idleTimeoutMillis: 30_000,
     keepAlive: true,
-    ...(config.password !== undefined && { password: config.password }),
+    ...(password !== undefined && { Client: askingFor(password, Client) }),
   });
-  return pool;
 }
 
-type PoolConstructor = new (config: Readonly<Record<string, unknown>>) => PgPool;
+/** The driver takes an empty password from a URL without one, and then asks no function. */
+function askingFor(password: PasswordSource, Client: ClientConstructor): ClientConstructor {
+  return class extends Client {
+    constructor(config: DriverConfig) {
+      super(config);
+      this.password = password;
+    }
+  };
+}
 
-async function importDriver(): Promise<{ readonly Pool: PoolConstructor }> {
+type DriverConfig = Readonly<Record<string, unknown>>;
+type PasswordSource = () => string | Promise<string>;
+type ClientConstructor = new (config: DriverConfig) => { password: unknown };
+
+interface Driver {
+  readonly Pool: new (config: DriverConfig) => PgPool;
+  readonly Client: ClientConstructor;
+}
+
+async function importDriver(): Promise<Driver> {
   try {
-    const driver = (await import("pg")) as unknown as {
-      readonly Pool?: PoolConstructor;
-      readonly default?: { readonly Pool: PoolConstructor };
+    const driver = (await import("pg")) as unknown as Partial<Driver> & {
+      readonly default?: Driver;
     };
-    const Pool = driver.Pool ?? driver.default?.Pool;
-    if (Pool !== undefined) return { Pool };
+    const { Pool, Client } = driver.Pool === undefined ? (driver.default ?? driver) : driver;
+    if (Pool !== undefined && Client !== undefined) return { Pool, Client };
     throw new TypeError("the module has no Pool");
   } catch (error) {
     throw new ProviderError(

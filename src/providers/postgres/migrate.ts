@@ -43,6 +43,19 @@ create table if not exists @.migrations (
 );
 `;
 
+/**
+ * Reads the catalog as a table: what resolves a name, as `to_regclass` does, may answer from before
+ * another process has migrated.
+ */
+const FIND_MIGRATIONS = `
+select count(*) filter (where a.attname in ('number', 'name', 'kind')) = 3 as is_ours
+from pg_catalog.pg_class c
+join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+left join pg_catalog.pg_attribute a on a.attrelid = c.oid and a.attnum > 0
+where n.nspname = $1::text
+  and c.relname = 'migrations'
+group by c.oid`;
+
 const DUPLICATES: ReadonlySet<string | undefined> = new Set(["42P07", "42723", "42710"]);
 
 /** Puts the name of the schema, and that of its channel, where the text says `@`. */
@@ -97,11 +110,9 @@ async function readVersion(
   { schema, subject }: MigrationTarget,
   migrations: readonly Migration[],
 ): Promise<number> {
-  const { rows: found } = await client.query({
-    text: "select to_regclass($1) is not null as is_ours",
-    values: [`"${schema}".migrations`],
-  });
-  if (found[0]?.["is_ours"] !== true) return 0;
+  const { rows: found } = await client.query({ text: FIND_MIGRATIONS, values: [schema] });
+  if (found.length === 0) return 0;
+  if (found[0]?.["is_ours"] !== true) throw notOurs(subject);
   const { rows } = await client.query({
     text: inSchema(
       `select coalesce(max(number), 0) as version,
@@ -130,11 +141,11 @@ insert into @.migrations (number, name, kind) values (${number}, '${name}', '${k
   return inSchema(CREATE_MIGRATIONS + steps.join("\n"), schema);
 }
 
-function notOurs(subject: string, cause: unknown): ProviderError {
+function notOurs(subject: string, cause?: unknown): ProviderError {
   return new ProviderError(
     "store_not_ours",
     `Cannot use ${subject}: it holds tables or functions of another program; choose another schema`,
-    { retryable: false, cause },
+    { retryable: false, ...(cause !== undefined && { cause }) },
   );
 }
 
