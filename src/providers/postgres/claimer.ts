@@ -1,13 +1,14 @@
 /**
  * Asks for work, and does not lose what was claimed when the answer was.
  *
- * I1. A claim carries an id. After a lost answer the same id is asked for again before anything else
- *     is claimed for that node: the server hands out what was claimed then.
+ * I1. A claim carries an id. After a lost answer the same id is asked for again when the same node
+ *     next claims the same kind of work: the server hands out what was claimed then, and to nobody who
+ *     wanted something else.
  */
 
 import { systemRandom } from "../../foundation/random.ts";
 import { ProviderError } from "../../provider/errors.ts";
-import type { NodeId } from "../../provider/provider.ts";
+import type { AttemptRange, NodeId } from "../../provider/provider.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
 /** One claim as the server takes it. */
@@ -17,18 +18,27 @@ export interface ClaimTicket {
 }
 
 export class Claimer {
-  readonly #lost = new Map<NodeId, string>();
+  /** By node, then by the attempts that were wanted. */
+  readonly #lost = new Map<NodeId, Map<number, string>>();
 
   /** Rejects with what `ask` throws. */
-  async claim<T>(node: NodeId, ask: (ticket: ClaimTicket) => Promise<T>): Promise<T> {
-    const lost = this.#lost.get(node);
+  async claim<T>(
+    node: NodeId,
+    attempts: AttemptRange | undefined,
+    ask: (ticket: ClaimTicket) => Promise<T>,
+  ): Promise<T> {
+    const kind = attempts?.from ?? 0;
+    const lost = this.#lost.get(node)?.get(kind);
     const request = lost ?? systemRandom.uuid();
     try {
       const answer = await ask({ request, isRepeated: lost !== undefined });
-      this.#lost.delete(node);
+      if (lost !== undefined) this.#lost.get(node)?.delete(kind);
       return answer;
     } catch (error) {
-      if (error instanceof ProviderError || isConnectionLost(error)) this.#lost.set(node, request);
+      if (error instanceof ProviderError || isConnectionLost(error)) {
+        const ofNode = this.#lost.get(node) ?? new Map<number, string>();
+        this.#lost.set(node, ofNode.set(kind, request));
+      }
       throw error;
     }
   }

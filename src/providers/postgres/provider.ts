@@ -119,6 +119,9 @@ export class PostgresProvider implements Provider {
     this.#isPoolOurs = isPoolOurs;
     this.#settings = settings;
     this.#subject = `schema "${settings.schema}"`;
+    // An idle connection that breaks reports here, and would end the process if nobody listened; the
+    // next query opens another one.
+    pool.on("error", () => undefined);
     const timeoutMs = settings.queryTimeoutMs;
     this.#lanes = {
       commits: new Lane(pool, { width: 1, timeoutMs }),
@@ -223,7 +226,7 @@ export class PostgresProvider implements Provider {
       ]);
       return items.map((item) => toClaimedInstance(item, node));
     };
-    return this.#call("claim instances of", () => this.#instanceClaims.claim(node, ask));
+    return this.#call("claim instances of", () => this.#instanceClaims.claim(node, attempts, ask));
   }
 
   claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
@@ -233,7 +236,7 @@ export class PostgresProvider implements Provider {
       const items = await this.#askItems<ClaimedActivityAnswer>("claims", CLAIM_ACTIVITIES, values);
       return items.map((item) => toClaimedActivity(item, node));
     };
-    return this.#call("claim activities of", () => this.#activityClaims.claim(node, ask));
+    return this.#call("claim activities of", () => this.#activityClaims.claim(node, attempts, ask));
   }
 
   hasClaimableWork(): Promise<boolean> {
@@ -440,17 +443,14 @@ export class PostgresProvider implements Provider {
   }
 }
 
-async function openPool(url: string, settings: StoreSettings): Promise<PgPool> {
-  const pool = await createPool({
+function openPool(url: string, settings: StoreSettings): Promise<PgPool> {
+  return createPool({
     connectionString: url,
     max: settings.connectionsMax,
     password: settings.password,
     applicationName: "duroxide-ts",
     connectTimeoutMs: settings.queryTimeoutMs,
   });
-  // An idle connection that breaks reports here; the next query opens another one.
-  pool.on("error", () => undefined);
-  return pool;
 }
 
 function toClaimValues(

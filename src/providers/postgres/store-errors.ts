@@ -59,6 +59,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
     is: "the server is read-only, as a standby is",
     advice: "connect to the primary",
   },
+  "25P03": UNREACHABLE,
   "28": REFUSED,
   "3D000": MISSING,
   "3F000": MISSING,
@@ -103,6 +104,13 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   },
 };
 
+const TOO_LARGE: Verdict = {
+  code: "store_failed",
+  retryable: false,
+  is: "what is to be written cannot be put into words",
+  advice: "it is probably too large; see the cause",
+};
+
 const UNKNOWN: Verdict = {
   code: "store_failed",
   retryable: false,
@@ -121,7 +129,9 @@ export function sqlStateOf(error: unknown): string | undefined {
 /** Whether the connection can go on after the error. */
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlStateOf(error);
-  return state === undefined || state.startsWith("08") || state.startsWith("57P");
+  return (
+    state === undefined || state.startsWith("08") || state.startsWith("57P") || state === "25P03"
+  );
 }
 
 /**
@@ -133,8 +143,7 @@ export function isConnectionLost(error: unknown): boolean {
 export function toProviderError(error: unknown, doing: string, subject: string): ProviderError {
   if (error instanceof ProviderError) return error;
   const state = sqlStateOf(error);
-  const verdict =
-    state === undefined ? UNREACHABLE : (VERDICTS[state] ?? VERDICTS[state.slice(0, 2)] ?? UNKNOWN);
+  const verdict = judge(error, state);
   return new ProviderError(
     verdict.code,
     `Cannot ${doing} ${subject}: ${verdict.is}; ${verdict.advice}`,
@@ -144,4 +153,9 @@ export function toProviderError(error: unknown, doing: string, subject: string):
       ...(state !== undefined && { details: { sqlState: state } }),
     },
   );
+}
+
+function judge(error: unknown, state: string | undefined): Verdict {
+  if (state !== undefined) return VERDICTS[state] ?? VERDICTS[state.slice(0, 2)] ?? UNKNOWN;
+  return error instanceof RangeError || error instanceof TypeError ? TOO_LARGE : UNREACHABLE;
 }

@@ -84,7 +84,11 @@ class OpenTransaction implements Transaction {
       );
     }
     try {
-      const { rows, rowCount } = await this.client.query({ text: sql, values: [...parameters] });
+      const { rows, rowCount } = await this.client.query({
+        text: sql,
+        values: [...parameters],
+        queryMode: "extended",
+      });
       return { rows: rows as readonly Row[], rowCount: rowCount ?? 0 };
     } catch (error) {
       if (error instanceof UsageError) throw error;
