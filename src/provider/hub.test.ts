@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 
 import { StoreUnderTest, effects, request, timer } from "../../tests/support/sqlite-store.ts";
 import { StoreHub, type LocalRuntime } from "./hub.ts";
@@ -24,6 +24,23 @@ function listener(): LocalRuntime & { readonly told: string[] } {
     },
   };
 }
+
+describe("hasClaimableWork()", () => {
+  test("looks once for those who ask at the same moment, and again for those who ask later", async () => {
+    const { provider } = await StoreUnderTest.open("memory");
+    const look = vi.spyOn(provider, "hasClaimableWork");
+    const hub = StoreHub.of(provider);
+    expect(await Promise.all([hub.hasClaimableWork(), hub.hasClaimableWork()])).toEqual([
+      false,
+      false,
+    ]);
+    expect(look).toHaveBeenCalledTimes(1);
+    const later = hub.hasClaimableWork();
+    await Promise.resolve();
+    await Promise.all([later, hub.hasClaimableWork()]); // The first look has begun.
+    expect(look).toHaveBeenCalledTimes(3);
+  });
+});
 
 describe("news of this process", () => {
   test("one hub per provider", async () => {

@@ -54,6 +54,8 @@ export class StoreHub {
   readonly watch: InstanceWatch;
   readonly pipeline: CommitPipeline;
   readonly #runtimes = new Set<LocalRuntime>();
+  /** A look for work that has not begun yet. */
+  #look: Promise<boolean> | undefined;
 
   private constructor(provider: Provider) {
     this.provider = provider;
@@ -91,6 +93,15 @@ export class StoreHub {
   /** Lets every runtime of this process look for work: nobody else tells it of our own commits. */
   wakeAll(): void {
     for (const runtime of this.#runtimes) runtime.onUncertain();
+  }
+
+  /** See `Provider.hasClaimableWork`; those who ask at the same moment share one look. */
+  hasClaimableWork(): Promise<boolean> {
+    this.#look ??= Promise.resolve().then(() => {
+      this.#look = undefined; // Who asks from now on may mean something newer.
+      return this.provider.hasClaimableWork();
+    });
+    return this.#look;
   }
 
   /** See {@link CommitPipeline.submit}. */

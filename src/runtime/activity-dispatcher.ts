@@ -358,7 +358,7 @@ export class ActivityDispatcher {
     const { hub, nodes, settings, noteDue } = this.#parts;
     try {
       // A node that has left the list comes back only for work.
-      if (nodes.current === undefined && !(await hub.provider.hasClaimableWork())) return;
+      if (nodes.current === undefined && !(await hub.hasClaimableWork())) return;
       await claim(await nodes.acquire());
       this.#backoff.forget(CLAIM);
     } catch (error) {

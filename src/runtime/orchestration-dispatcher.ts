@@ -326,7 +326,7 @@ export class OrchestrationDispatcher {
       while ((isMore || this.#isFetchWanted) && !this.#isStopped) {
         this.#isFetchWanted = false;
         // A node that has left the list comes back only for work.
-        if (nodes.current === undefined && !(await hub.provider.hasClaimableWork())) break;
+        if (nodes.current === undefined && !(await hub.hasClaimableWork())) break;
         const node = await nodes.acquire();
         isMore = await this.#claim(node);
         await this.#claimTrial(node);
