@@ -21,6 +21,8 @@ export interface ParentLink {
   readonly executionId: number;
   /** The event id of the parent's `SubOrchestrationScheduled`. */
   readonly eventId: number;
+  /** The parent's run: an instance that got its id later is not the parent. Absent in old histories. */
+  readonly runId?: string | undefined;
 }
 
 interface Base<Kind extends string> {

@@ -60,6 +60,7 @@ export function abortExecution(input: AbortInput): TurnConclusion {
       event.kind === "SubOrchestrationScheduled"
         ? [
             {
+              eventId: event.eventId,
               instanceId: event.instanceId,
               reason: isCanceled ? "parent canceled" : "parent failed",
             },
@@ -70,6 +71,7 @@ export function abortExecution(input: AbortInput): TurnConclusion {
     customStatus: undefined,
     keyValues: undefined,
     traces: [],
+    started: [...history, ...events].find((event) => event.kind === "OrchestrationStarted"),
   };
 }
 

@@ -9,7 +9,7 @@
  */
 
 import { invariant } from "../foundation/invariant.ts";
-import type { EncodedValue, RecordedEvent } from "../history/event.ts";
+import type { EncodedValue, OrchestrationStarted, RecordedEvent } from "../history/event.ts";
 import { canceledFailure, toFailure, type Failure } from "../history/failure.ts";
 import type { CarriedMessage } from "../history/message.ts";
 import { childInstanceId, type Action, type ActionDraft, type ActionEvent } from "./action.ts";
@@ -35,6 +35,13 @@ export interface ScheduledTimer {
   readonly fireAtMs: number;
 }
 
+export interface CancelledChild {
+  /** Of its schedule in this execution. */
+  readonly eventId: number;
+  readonly instanceId: string;
+  readonly reason: string;
+}
+
 export interface ScheduledStart {
   readonly eventId: number;
   readonly name: string;
@@ -57,12 +64,14 @@ export interface TurnConclusion {
   readonly timers: readonly ScheduledTimer[];
   readonly cancelledTimers: readonly ScheduledTimer[];
   readonly children: readonly ScheduledStart[];
-  readonly cancelledChildren: readonly { readonly instanceId: string; readonly reason: string }[];
+  readonly cancelledChildren: readonly CancelledChild[];
   readonly detached: readonly ScheduledStart[];
   readonly customStatus: { readonly value: EncodedValue } | undefined;
   /** What this turn changed in the key-value store. */
   readonly keyValues: KeyValueDelta | undefined;
   readonly traces: readonly TraceLine[];
+  /** How the execution began, where its code has not been run: it is not known otherwise. */
+  readonly started?: OrchestrationStarted<EncodedValue> | undefined;
 }
 
 export interface ConclusionInput {
@@ -233,13 +242,14 @@ class Conclusion {
     this.#execution.forget(operation);
   }
 
-  #childCancels(
-    operations: readonly Operation[],
-    reason: string,
-  ): { readonly instanceId: string; readonly reason: string }[] {
+  #childCancels(operations: readonly Operation[], reason: string): CancelledChild[] {
     return operations
       .filter((operation) => operation.kind === "subOrchestration" && !this.#fresh.has(operation))
-      .map((operation) => ({ instanceId: operation.childId ?? "", reason }));
+      .map((operation) => ({
+        eventId: idOf(operation),
+        instanceId: operation.childId ?? "",
+        reason,
+      }));
   }
 }
 

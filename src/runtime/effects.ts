@@ -18,7 +18,12 @@ import type {
   StartRequest,
   TurnEffects,
 } from "../provider/provider.ts";
-import type { ScheduledStart, TurnConclusion, TurnOutcome } from "../replay/conclusion.ts";
+import type {
+  CancelledChild,
+  ScheduledStart,
+  TurnConclusion,
+  TurnOutcome,
+} from "../replay/conclusion.ts";
 
 /** Whose turn it was. */
 export interface TurnSubject {
@@ -26,8 +31,10 @@ export interface TurnSubject {
   readonly executionId: number;
   readonly name: string;
   readonly version: string;
-  /** Seed of the execution. */
+  /** Seed of the execution; empty when its history cannot be read. */
   readonly seed: string;
+  /** The run of the instance. */
+  readonly runId: string;
   readonly parent: ParentLink | undefined;
   /** Time of the turn in milliseconds since the Unix epoch. */
   readonly nowMs: number;
@@ -65,7 +72,7 @@ export function toEffects(
       ...conclusion.detached.map((start) => toDetachedStart(subject, start)),
     ],
     messages: [
-      ...conclusion.cancelledChildren.map(toChildCancel),
+      ...conclusion.cancelledChildren.map((child) => toChildCancel(subject, child)),
       ...toParentMessage(subject, conclusion.outcome),
     ],
     keyValues: conclusion.keyValues,
@@ -156,14 +163,18 @@ function toActivities(
   }));
 }
 
-/** Unique per call, and the same when the turn that makes it is run again. */
+/** The run that a call starts: unique per call, and the same when the turn that makes it is run again. */
+function toRunId(subject: TurnSubject, eventId: number): string {
+  return `${subject.seed}/${eventId}`;
+}
+
 function toStartMessage(
   subject: TurnSubject,
   start: ScheduledStart,
   parent: ParentLink | undefined,
 ): StartMessage {
   const { name, version, input, eventId } = start;
-  return { kind: "start", name, version, input, seed: `${subject.seed}/${eventId}`, parent };
+  return { kind: "start", name, version, input, seed: toRunId(subject, eventId), parent };
 }
 
 function toRequest(start: ScheduledStart, message: StartMessage): StartRequest {
@@ -179,8 +190,8 @@ function toRequest(start: ScheduledStart, message: StartMessage): StartRequest {
 }
 
 function toChildStart(subject: TurnSubject, child: ScheduledStart): StartRequest {
-  const { instanceId, executionId } = subject;
-  const link: ParentLink = { instanceId, executionId, eventId: child.eventId };
+  const { instanceId, executionId, runId } = subject;
+  const link: ParentLink = { instanceId, executionId, eventId: child.eventId, runId };
   const failure: Failure = {
     category: "application",
     code: "instance_already_exists",
@@ -191,6 +202,7 @@ function toChildStart(subject: TurnSubject, child: ScheduledStart): StartRequest
     ...toRequest(child, toStartMessage(subject, child, link)),
     onConflict: {
       instanceId,
+      runId,
       body: encodeMessage({
         kind: "childFailed",
         executionId,
@@ -205,13 +217,13 @@ function toDetachedStart(subject: TurnSubject, start: ScheduledStart): StartRequ
   return toRequest(start, toStartMessage(subject, start, undefined));
 }
 
-function toChildCancel(cancel: {
-  readonly instanceId: string;
-  readonly reason: string;
-}): OutgoingMessage {
+/** Reaches the child of this very call, and nobody who has its id by now. */
+function toChildCancel(subject: TurnSubject, cancel: CancelledChild): OutgoingMessage {
+  const { eventId, instanceId, reason } = cancel;
   return {
-    instanceId: cancel.instanceId,
-    body: encodeMessage({ kind: "cancel", reason: cancel.reason }),
+    instanceId,
+    runId: subject.seed === "" ? undefined : toRunId(subject, eventId),
+    body: encodeMessage({ kind: "cancel", reason }),
   };
 }
 
@@ -221,7 +233,7 @@ function toParentMessage(subject: TurnSubject, outcome: TurnOutcome): OutgoingMe
   const message = parent === undefined ? undefined : toParentNews(parent, outcome);
   return parent === undefined || message === undefined
     ? []
-    : [{ instanceId: parent.instanceId, body: encodeMessage(message) }];
+    : [{ instanceId: parent.instanceId, runId: parent.runId, body: encodeMessage(message) }];
 }
 
 function toParentNews(parent: ParentLink, outcome: TurnOutcome): InstanceMessage | undefined {

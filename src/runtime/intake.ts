@@ -48,6 +48,7 @@ export function takeIn(claimed: ClaimedInstance, settings: RuntimeSettings): Int
   resident.unreadHistory = events;
   resident.executionId = row.executionId;
   resident.parent = row.parent;
+  resident.runId = row.runId;
   resident.startedMs = history[0]?.timestampMs ?? 0;
   resident.bytes = history.reduce((sum, turn) => sum + turn.data.length, 0);
   return { resident, cause };

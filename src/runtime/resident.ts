@@ -34,6 +34,8 @@ export class Resident {
   /** When the current execution began, in milliseconds since the Unix epoch. */
   startedMs = 0;
   parent: ParentLink | undefined;
+  /** The run of the instance; see `StartRequest.runId`. */
+  runId = "";
 
   constructor(instanceId: string, claim: InstanceClaim, execution: Execution) {
     this.instanceId = instanceId;

@@ -83,7 +83,8 @@ export class StartTaker {
     const { hub, activities, runner } = this.#parts;
     const { request, retryMs } = wanted;
     const { execution, conclusion, node } = first;
-    const owner = { execution, executionId: 1, parent: request.parent, startedMs: 0 };
+    const { parent, runId } = request;
+    const owner = { execution, executionId: 1, parent, runId, startedMs: 0 };
     const effects = runner.toEffects(owner, conclusion);
     let outcome: WriteOutcome;
     try {
@@ -97,7 +98,8 @@ export class StartTaker {
     if (outcome.kind === "started") {
       const claim = { key: outcome.key, node, epoch: 1 };
       const resident = new Resident(request.instanceId, claim, execution);
-      resident.parent = request.parent;
+      resident.parent = parent;
+      resident.runId = runId;
       this.#parts.onStarted(resident, conclusion, effects);
       return outcome;
     }

@@ -41,7 +41,10 @@ import type { Resident } from "./resident.ts";
 export type Fate = "stays" | "ended" | "handedBack";
 
 /** What the effects of a turn depend on, besides the turn. */
-export type TurnOwner = Pick<Resident, "execution" | "executionId" | "parent" | "startedMs">;
+export type TurnOwner = Pick<
+  Resident,
+  "execution" | "executionId" | "parent" | "runId" | "startedMs"
+>;
 
 export interface TurnRunnerParts {
   readonly settings: RuntimeSettings;
@@ -204,16 +207,19 @@ export class TurnRunner {
 
   /** The effects of a turn, ready to be written; sets room aside for what this node will run. */
   toEffects(owner: TurnOwner, conclusion: TurnConclusion): TurnEffects {
-    const { execution, executionId, parent, startedMs } = owner;
+    const { execution, executionId, runId, startedMs } = owner;
     const started =
-      execution.started ?? conclusion.events.find((event) => event.kind === "OrchestrationStarted");
+      execution.started ??
+      conclusion.started ??
+      conclusion.events.find((event) => event.kind === "OrchestrationStarted");
     const subject: TurnSubject = {
       instanceId: execution.instanceId,
       executionId,
       name: execution.name,
       version: execution.version,
       seed: started?.seed ?? "",
-      parent: parent ?? started?.parent,
+      runId,
+      parent: started?.parent ?? owner.parent, // What is recorded knows more than the store's row.
       nowMs: execution.nowMs,
       startedMs: startedMs === 0 ? execution.nowMs : startedMs,
     };

@@ -88,7 +88,7 @@ describe("worked histories of appendix A", () => {
         "5 ExternalSubscribedCancelled(3) orchestration_terminal, 6 OrchestrationFailed",
     );
     expect(last.cancelledChildren).toEqual([
-      { instanceId: "i::sub::2", reason: "parent canceled" },
+      { eventId: 2, instanceId: "i::sub::2", reason: "parent canceled" },
     ]);
     expect(last.outcome).toMatchObject({
       kind: "canceled",
@@ -287,7 +287,7 @@ describe("the end of an orchestration", () => {
       );
       expect(last.cancelledActivities).toEqual([2]);
       expect(last.cancelledTimers).toHaveLength(1);
-      expect(last.cancelledChildren).toEqual([{ instanceId: "i::sub::3", reason }]);
+      expect(last.cancelledChildren).toEqual([{ eventId: 3, instanceId: "i::sub::3", reason }]);
     },
   );
 
@@ -384,7 +384,7 @@ describe("cancelling an instance", () => {
       [[fired(3), cancelled()]],
     );
     expect(last.cancelledChildren).toEqual([
-      { instanceId: "i::sub::2", reason: "parent dropped sub-orchestration future" },
+      { eventId: 2, instanceId: "i::sub::2", reason: "parent dropped sub-orchestration future" },
     ]);
   });
 

@@ -201,7 +201,7 @@ describe("ctx.select() with nested and unusual branches", () => {
       [[fired(2)]],
     );
     expect(last.cancelledChildren).toEqual([
-      { instanceId: "i::sub::3", reason: "parent dropped sub-orchestration future" },
+      { eventId: 3, instanceId: "i::sub::3", reason: "parent dropped sub-orchestration future" },
     ]);
     expect(story.turns[1]).toContain("SubOrchestrationCancelRequested(3) dropped_future");
   });

@@ -186,7 +186,7 @@ function asOne(runtime: Runtime, others: readonly Runtime[]): Runtime {
   });
 }
 
-const VOLATILE = ["timestampMs", "seed", "fireAtMs", "stack"];
+const VOLATILE = ["timestampMs", "seed", "runId", "fireAtMs", "stack"];
 
 /** Drops times, seeds and stacks, at every depth. */
 export function normalize(event: HistoryEvent): Record<string, unknown> {
