@@ -4,6 +4,11 @@
  * Everything that a process held when it died has one more attempt behind it, the culprit and its
  * neighbours alike. So the last few attempts are trials: one piece of such work at a time, started at
  * once. Work that ends its process in every trial is poison; a neighbour ends its first trial well.
+ *
+ * Attempts are counted by claims, and a turn that lands begins the count anew. So an instance that is
+ * kept in memory and ends its process with a later turn has one crash more before it is given up: the
+ * claim behind that crash was counted, and taken back, by the turns before it. Counting it would cost
+ * a commit before every turn, for a bound that nobody can rely on to the last crash.
  */
 
 import type { Failure } from "../history/failure.ts";
