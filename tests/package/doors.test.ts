@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 
 import * as root from "duroxide-ts";
 import * as conformance from "duroxide-ts/conformance";
+import * as postgres from "duroxide-ts/postgres";
 import * as provider from "duroxide-ts/provider";
 import * as sqlite from "duroxide-ts/sqlite";
 import * as testing from "duroxide-ts/testing";
@@ -14,6 +15,7 @@ test.each([
   ["duroxide-ts", "src/index.ts", root],
   ["duroxide-ts/provider", "src/provider/index.ts", provider],
   ["duroxide-ts/sqlite", "src/providers/sqlite/index.ts", sqlite],
+  ["duroxide-ts/postgres", "src/providers/postgres/index.ts", postgres],
   ["duroxide-ts/conformance", "src/conformance/index.ts", conformance],
   ["duroxide-ts/testing", "src/testing/index.ts", testing],
 ])("%s exports what it lists", (_, file, door) => {
@@ -216,6 +218,25 @@ test("duroxide-ts/sqlite", () => {
       ],
       "values": [
         "SqliteProvider",
+      ],
+    }
+  `);
+});
+
+test("duroxide-ts/postgres", () => {
+  expect(exportsOf("src/providers/postgres/index.ts")).toMatchInlineSnapshot(`
+    {
+      "types": [
+        "PgClient",
+        "PgNotification",
+        "PgPool",
+        "PgPoolClient",
+        "PgQuery",
+        "PgResult",
+        "PostgresOptions",
+      ],
+      "values": [
+        "PostgresProvider",
       ],
     }
   `);

@@ -131,6 +131,7 @@ describe("options.md", () => {
     ["Waiting", "src/client/wait.ts", "WaitOptions"],
     ["client.listInstances(", "src/client/management.ts", "ListOptions"],
     ["SqliteProvider.open(", "src/providers/sqlite/options.ts", "SqliteOptions"],
+    ["PostgresProvider.connect(", "src/providers/postgres/options.ts", "PostgresOptions"],
   ])("%s...: has every option of %s", (heading, file, type) => {
     expect(firstCodes(rowsOf(sectionOf(page, heading)))).toEqual(membersOf(file, type));
   });
