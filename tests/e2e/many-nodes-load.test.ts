@@ -195,8 +195,12 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
         .catch(() => undefined),
     );
     const waitOf = (id: string): Promise<unknown> => waiting[ids.indexOf(id)] as Promise<unknown>;
+    // Everybody is read once at first, and once more when the store has begun to listen.
+    await eventually(
+      () => reads.flat().length >= 2 * ids.length || !(store instanceof PostgresProvider),
+    );
     await fleet.client.startOrchestration("w0", echo, 1);
-    await waitOf("w0"); // Whatever was to be read at first has been read.
+    await waitOf("w0");
     reads.length = 0;
     const queriesBefore = store instanceof PostgresProvider ? store.queryCount : 0;
     await fleet.client.startOrchestration("nobody waits for it", echo, 1);
@@ -272,6 +276,48 @@ const postgresKind = SHARED_STORES.find(({ name }) => name === "PostgreSQL");
 if (postgresKind === undefined) throw new Error("PostgreSQL is not among the stores");
 
 describe("on PostgreSQL", () => {
+  test("what happens between the first look of a wait and its listening is not missed", async () => {
+    const fleet = await Fleet.create(postgresKind);
+    await fleet.start("one", { orchestrations });
+    const mayListen = gate();
+    const pool = new pg.Pool({ connectionString: fleet.place, max: 8 });
+    const slow = new Proxy(pool, {
+      get(target, key) {
+        if (key === "connect")
+          return async () => {
+            const client = await target.connect();
+            return new Proxy(client, {
+              get(inner, name) {
+                if (name === "query")
+                  return async (query: pg.QueryConfig) => {
+                    if (query.text.startsWith("listen ")) await mayListen.opened;
+                    return inner.query(query);
+                  };
+                const value: unknown = Reflect.get(inner, name);
+                return typeof value === "function" ? (value.bind(inner) as unknown) : value;
+              },
+            });
+          };
+        const value: unknown = Reflect.get(target, key);
+        return typeof value === "function" ? (value.bind(target) as unknown) : value;
+      },
+    });
+    const store = await PostgresProvider.connect(slow, { pollInterval: "1h" });
+    try {
+      const before = store.queryCount;
+      const end = new Client(store).waitForOrchestration("a", { timeout: "20s" });
+      await eventually(() => store.queryCount > before);
+      await fleet.client.startOrchestration("a", echo, 1);
+      await fleet.finished(["a"]);
+      mayListen.open();
+      expect(await end).toMatchObject({ output: 1 });
+    } finally {
+      mayListen.open();
+      await store.close();
+      await pool.end();
+    }
+  });
+
   test("a runtime whose listening connection was killed listens again, and has missed nothing", async () => {
     const fleet = await Fleet.create(postgresKind);
     const one = await fleet.start("one", { orchestrations, lease: "200ms" });
