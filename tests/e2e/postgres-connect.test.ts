@@ -182,6 +182,23 @@ describe("notify: false", () => {
   });
 });
 
+describe("transactions shared with the user", () => {
+  test("leave no row each in the list of writers", async () => {
+    const url = await freshDatabase();
+    const store = await open(url);
+    const client = new Client(store);
+    for (let n = 0; n < 20; n += 1) {
+      await store.transaction(async (transaction) => {
+        await client.startOrchestration(`c-${n}`, child, n, { transaction });
+      });
+    }
+    const { rows } = await store.transaction((tx) =>
+      tx.query<{ n: number }>("select count(*)::integer as n from duroxide.writers"),
+    );
+    expect(rows[0]?.n).toBeLessThan(10);
+  });
+});
+
 describe("an unprivileged role", () => {
   test("lives a whole life on what the administrator's script has made", async () => {
     const url = await freshDatabase();
