@@ -195,19 +195,25 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
         .catch(() => undefined),
     );
     const waitOf = (id: string): Promise<unknown> => waiting[ids.indexOf(id)] as Promise<unknown>;
-    // Everybody is read once at first, and once more when the store has begun to listen.
-    await eventually(
-      () => reads.flat().length >= 2 * ids.length || !(store instanceof PostgresProvider),
-    );
-    await fleet.client.startOrchestration("w0", echo, 1);
-    await waitOf("w0");
+    // Everybody is read at first, and again when the store has begun to listen.
+    let quietCount = 0;
+    await eventually(async () => {
+      reads.length = 0;
+      const id = `w${isDone.size + 10}`;
+      await fleet.client.startOrchestration(id, echo, 1);
+      await waitOf(id);
+      const isQuiet = reads.flat().length <= 2 || !(store instanceof PostgresProvider);
+      quietCount = isQuiet ? quietCount + 1 : 0;
+      return quietCount > 2;
+    });
+    isDone.clear();
     reads.length = 0;
     const queriesBefore = store instanceof PostgresProvider ? store.queryCount : 0;
     await fleet.client.startOrchestration("nobody waits for it", echo, 1);
     await fleet.finished(["nobody waits for it"]);
     await fleet.client.startOrchestration("w7", echo, 1);
     await waitOf("w7");
-    expect([...isDone].sort()).toEqual(["w0", "w7"]);
+    expect([...isDone]).toEqual(["w7"]);
     if (store instanceof PostgresProvider) {
       expect(new Set(reads.flat())).toEqual(new Set(["w7"]));
       expect(store.queryCount - queriesBefore).toBe(reads.length);
