@@ -104,10 +104,13 @@ export const parking: readonly ConformanceCase[] = concern("parking", {
     const laterMs = store.nowMs + 600_000;
     await park(store, (await store.claimOne()).claim, laterMs, BLOCKED);
     await store.start("later", { notBeforeMs: laterMs });
+    await store.send("a", "while it was parked");
     await store.provider.unblockWork();
     const claimed = await store.claimOne();
     expectEqual(claimed.instanceId, "a", "the claimable instance");
-    expectEqual(bodiesOf(claimed.messages), ["start a"], "its messages");
+    const bodies = ["start a", "while it was parked"];
+    expectEqual(bodiesOf(claimed.messages), bodies, "its messages");
+    expectEqual(bodiesOf(await store.heldMessages()), bodies, "the messages of the holder");
     expectEqual(claimed.row.blocked, BLOCKED, "the reason, which a turn has to end");
     expectEqual(await store.provider.nextDueMs(store.nowMs), laterMs, "the next due time");
   },

@@ -12,19 +12,14 @@
  *     however much is due for others, it is not looked at.
  */
 
-const CODE = `
-create function @.fits(p_node bigint, p_kind text, p_name text, p_version text) returns boolean
-language sql stable as $$
-  select exists (
-    select 1 from @.node_code c
-    where c.node = p_node and c.kind = p_kind and c.name = p_name
-      and (p_version = '' or c.version = p_version)
-  ) or not exists (
-    select 1 from @.node_code c
-    where c.kind = p_kind and c.name = p_name and (p_version = '' or c.version = p_version)
-  ) and not exists (select 1 from @.nodes n where n.takes_all)
-$$;
-`;
+/** Whether a node has code for a row, or no node of the list has (F4). */
+function fits(kind: "o" | "a", row: string, version: string): string {
+  const isCodeFor = `c.kind = '${kind}' and c.name = ${row}.name
+          and (${version} = '' or c.version = ${version})`;
+  return `(v_takes_all
+        or exists (select 1 from @.node_code c where c.node = p_node and ${isCodeFor})
+        or not v_is_any_taken and not exists (select 1 from @.node_code c where ${isCodeFor}))`;
+}
 
 const CLAIMS = `
 create function @.claim_instances(
@@ -34,6 +29,7 @@ create function @.claim_instances(
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
+  v_is_any_taken boolean := exists (select 1 from @.nodes n where n.takes_all);
   v_seqs bigint[];
   v_items json;
 begin
@@ -51,7 +47,7 @@ begin
       select i.seq, i.ready_ms from @.instances i
       where i.owner is null and i.ready_ms <= v_now
         and i.attempts >= p_from and i.attempts < p_below
-        and (v_takes_all or @.fits(p_node, 'o', i.name, i.version))
+        and ${fits("o", "i", "i.version")}
       order by i.ready_ms, i.seq
       limit p_limit
       for update skip locked
@@ -89,6 +85,7 @@ create function @.claim_activities(
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
+  v_is_any_taken boolean := exists (select 1 from @.nodes n where n.takes_all);
   v_items json;
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
@@ -103,7 +100,7 @@ begin
       select a.instance, a.execution, a.activity_id from @.activities a
       where a.owner is null and a.visible_ms <= v_now
         and a.attempt >= p_from and a.attempt < p_below
-        and (v_takes_all or @.fits(p_node, 'a', a.name, ''))
+        and ${fits("a", "a", "''")}
       order by a.visible_ms, a.instance
       limit p_limit
       for update skip locked
@@ -252,4 +249,4 @@ end
 $$;
 `;
 
-export const CLAIM_FUNCTIONS: string = CODE + CLAIMS + NODES;
+export const CLAIM_FUNCTIONS: string = CLAIMS + NODES;

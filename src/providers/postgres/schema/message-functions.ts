@@ -62,7 +62,8 @@ begin
   end if;
   v_visible := greatest(p_now, v.retry_ms);
   message := nextval('@.message_ids');
-  insert into @.messages (instance, id, visible_ms, body) values (p_seq, message, v_visible, p_body);
+  -- A parked instance is hidden by its own row: its messages are there as soon as it is.
+  insert into @.messages (instance, id, visible_ms, body) values (p_seq, message, p_now, p_body);
   if v.owner is null and (v.ready_ms is null or v.ready_ms > v_visible) then
     update @.instances set ready_ms = v_visible where seq = p_seq;
   end if;

@@ -20,7 +20,7 @@ const QUEUE = `with (
   autovacuum_vacuum_cost_delay = 0
 )`;
 
-export const TABLES: string = `
+const TABLES_AND_INDEXES = `
 create table @.nodes (
   id bigint generated always as identity primary key,
   writer uuid not null,
@@ -162,3 +162,5 @@ create table @.key_value_changes (
   primary key (instance, key)
 );
 `;
+
+export const TABLES: string = TABLES_AND_INDEXES;
