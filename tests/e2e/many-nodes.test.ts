@@ -12,6 +12,7 @@ import { describe, expect, test } from "vitest";
 
 import type { WriteOperation, WriteOutcome } from "../../src/provider/provider.ts";
 import { Fleet, numbered, SHARED_STORES, type NodeHooks } from "../support/fleet.ts";
+import { turnsOf } from "../support/hooked-store.ts";
 import { eventually, gate } from "../support/signal.ts";
 
 /** Who ran what, in order. */
@@ -296,6 +297,49 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       );
       await fleet.expectOrder();
     });
+  });
+
+  test("a cancel that comes late does not meet the instance that has the child's id by now", async () => {
+    const fleet = await Fleet.create(kind);
+    const child = defineOrchestration("Child", async (ctx) => ctx.scheduleWait("Finish"));
+    const parent = defineOrchestration("Parent", async (ctx) => {
+      const called = ctx.scheduleSubOrchestration(child, undefined, { instanceId: "c" });
+      await ctx.select([called, ctx.scheduleWait("Go")]);
+    });
+    const stranger = defineOrchestration("Stranger", async (ctx) => ctx.scheduleWait("Finish"));
+    const reached = gate();
+    const release = gate();
+    await fleet.start(
+      "parents",
+      { orchestrations: [parent] },
+      {
+        async onWrite(operations, next) {
+          if (turnsOf(operations).some((turn) => turn.effects.messages.length > 0)) {
+            reached.open();
+            await release.opened;
+          }
+          return next();
+        },
+      },
+    );
+    await fleet.start("children", { orchestrations: [child, stranger] });
+    const { client } = fleet;
+    const untilRunning = (id: string): Promise<unknown> =>
+      eventually(async () => (await client.getOrchestrationStatus(id)).status === "Running");
+    await client.startOrchestration("p", parent);
+    await untilRunning("c");
+    await client.raiseEvent("p", "Go", 1);
+    await reached.opened; // The cancel is on its way.
+    await client.raiseEvent("c", "Finish", 1);
+    await fleet.finished(["c"]);
+    await client.startOrchestration("c", stranger, undefined, { idReuse: "replaceFinished" });
+    await untilRunning("c");
+    release.open();
+    await fleet.finished(["p"]);
+    await client.raiseEvent("c", "Finish", 2);
+    const [status] = await fleet.finished(["c"]);
+    expect(status).toMatchObject({ status: "Completed", name: "Stranger", output: 2 });
+    await fleet.expectOrder();
   });
 
   describe("free work", () => {
