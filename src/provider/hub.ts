@@ -67,6 +67,7 @@ export class StoreHub {
       },
       onUncertain: () => {
         this.wakeAll();
+        this.watch.notifyAll(); // What has landed unheard has ended unheard, too.
       },
       onCommitted: (operations, outcomes) => {
         this.#onCommitted(operations, outcomes);

@@ -100,11 +100,11 @@ export class InstanceWatch {
     this.#waiters.set(instanceId, waiters);
     waiters.add(waiter);
     this.#endWatch ??= this.#provider.watch(({ instanceIds }) => {
-      if (instanceIds === undefined) this.#notifyAll();
+      if (instanceIds === undefined) this.notifyAll();
       else for (const id of instanceIds) this.notify(id);
     });
     this.#safetyPoll ??= setInterval(() => {
-      this.#notifyAll();
+      this.notifyAll();
     }, this.#times.safetyPollMs ?? SAFETY_POLL_MS);
     this.notify(instanceId);
   }
@@ -122,7 +122,8 @@ export class InstanceWatch {
     this.#retry = undefined;
   }
 
-  #notifyAll(): void {
+  /** Anything may have changed. */
+  notifyAll(): void {
     for (const id of this.#waiters.keys()) this.#changed.add(id);
     this.#schedule();
   }
@@ -169,7 +170,7 @@ export class InstanceWatch {
     if (isDuroxideError(error) && error.retryable) {
       this.#retry ??= setTimeout(() => {
         this.#retry = undefined;
-        this.#notifyAll();
+        this.notifyAll();
       }, this.#times.retryMs ?? RETRY_MS);
       return;
     }

@@ -124,8 +124,6 @@ describe("the statements of a store", () => {
     expect([...walks]).toMatchInlineSnapshot(`
       [
         "SCAN sqlite_master: select count(*) as count from sqlite_schema",
-        "SCAN instances: update messages set visible_ms = ? where instance in ( select seq from instances where retry_ms > ? and coalesce(start_ms, 0) <= ? )",
-        "SCAN instances: update instances set retry_ms = 0 where retry_ms > ? and coalesce(start_ms, 0) <= ?",
         "SCAN o: select n.code = '' or not exists (select 1 from nodes o where o.code <> n.code) as is_any, not exists (select 1 from nodes o where o.code = '') as takes_orphans from nodes n where n.id = ?",
         "SCAN nodes: select id, label, lease_ms, renewals, host, pid, process_start from nodes order by id",
         "SCAN activities: update activities set owner = null where owner = ?",
