@@ -55,7 +55,7 @@ export function breakablePool(url: string): BreakablePool {
     on: (event: string, listener: (error: Error) => void) => inner.on(event as "error", listener),
   };
   return {
-    pool: pool as unknown as PgPool,
+    pool,
     loseAnswerTo(pattern) {
       lossy = pattern;
     },
