@@ -35,6 +35,8 @@ export default defineConfig({
   test: {
     reporters: ["default", new ClosingLineReporter()],
     passWithNoTests: true,
+    // Tests mostly wait, for a store or a timer: two files at a time fit two cores.
+    maxWorkers: 2,
     // One PostgreSQL server for the whole run; it is ready within a second.
     globalSetup: ["./tests/support/postgres-server.ts"],
     coverage: {

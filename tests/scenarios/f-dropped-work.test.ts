@@ -318,36 +318,40 @@ scenario(
   },
 );
 
-scenario("S126 activities that wait in memory for a slot are not run either", async (world) => {
-  const runs: string[] = [];
-  const blocking = gate();
-  const release = gate();
-  const note = defineActivity("Note", async (text: string) => {
-    runs.push(text);
-    if (text !== "blocker") return;
-    blocking.open();
-    await release.opened;
-  });
-  const ending = leaving((ctx) => {
-    ctx.scheduleActivity(note, "left open");
-  });
-  const noting = defineOrchestration("Noting", async (ctx, text: string) =>
-    ctx.scheduleActivity(note, text),
-  );
-  const orchestrations = [ending, noting];
-  await world.start({ activities: [note], orchestrations, activityConcurrency: 1, lease: "1h" });
-  await world.client.startOrchestration("blocker", noting, "blocker");
-  await blocking.opened;
-  const input = { ending: "completed", isAtOnce: false } as const;
-  const handle = await world.client.startOrchestration("ending", ending, input);
-  await handle.raiseEvent("end");
-  expect(await handle.result(LIMIT)).toBe("done");
-  release.open();
-  const last = await world.client.startOrchestration("last", noting, "last");
-  await last.result(LIMIT);
-  expect(runs).toEqual(["blocker", "last"]);
-  expect((await world.client.waitForOrchestration("blocker", LIMIT)).status).toBe("Completed");
-});
+scenario(
+  "S126 activities that wait in memory for a slot are not run either",
+  async (world) => {
+    const runs: string[] = [];
+    const blocking = gate();
+    const release = gate();
+    const note = defineActivity("Note", async (text: string) => {
+      runs.push(text);
+      if (text !== "blocker") return;
+      blocking.open();
+      await release.opened;
+    });
+    const ending = leaving((ctx) => {
+      ctx.scheduleActivity(note, "left open");
+    });
+    const noting = defineOrchestration("Noting", async (ctx, text: string) =>
+      ctx.scheduleActivity(note, text),
+    );
+    const orchestrations = [ending, noting];
+    await world.start({ activities: [note], orchestrations, activityConcurrency: 1, lease: "1h" });
+    await world.client.startOrchestration("blocker", noting, "blocker");
+    await blocking.opened;
+    const input = { ending: "completed", isAtOnce: false } as const;
+    const handle = await world.client.startOrchestration("ending", ending, input);
+    await handle.raiseEvent("end");
+    expect(await handle.result(LIMIT)).toBe("done");
+    release.open();
+    const last = await world.client.startOrchestration("last", noting, "last");
+    await last.result(LIMIT);
+    expect(runs).toEqual(["blocker", "last"]);
+    expect((await world.client.waitForOrchestration("blocker", LIMIT)).status).toBe("Completed");
+  },
+  { isForOneNode: true },
+);
 
 scenario(
   "S126 a running activity that nobody awaits is told when its instance ends",

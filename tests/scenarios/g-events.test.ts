@@ -95,7 +95,7 @@ scenario(
     const retry = defineOrchestration("Retry", async (ctx) => {
       const first = await ctx.select({
         event: ctx.scheduleWait("ev"),
-        timeout: ctx.scheduleTimer(60),
+        timeout: ctx.scheduleTimer(900) /* Longer than the shutdown below takes. */,
       });
       const second = await ctx.scheduleWait<string>("ev");
       return [first.key, second];
