@@ -188,6 +188,7 @@ scenario(
       fields: { n: 1, instanceId: "chatty", executionId: 1, orchestrationName: "Chatty" },
     });
   },
+  { isForOneNode: true }, // Lines are logged after the commit, perhaps by a runtime whose client is another one.
 );
 
 scenario("S046 isReplaying: true only where the code has been before", async (world) => {

@@ -2,7 +2,7 @@ import process from "node:process";
 import type { Reporter, SerializedError, TestModule } from "vitest/node";
 
 /**
- * Ends every run with one plain line, "N passed, N failed", and ", N skipped" if any were.
+ * Ends every run with one plain line, "N passed, N failed", and before it "N skipped" if any were.
  *
  * A file that cannot be loaded and an error outside of all tests count as failed: the line never
  * looks green when the exit code is not.
@@ -25,6 +25,7 @@ export class ClosingLineReporter implements Reporter {
       if (module.state() === "failed" && count.failed === failedBefore) count.failed += 1;
     }
     const skipped = count.skipped + count.pending;
-    this.#line = `${count.passed} passed, ${count.failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`;
+    const before = skipped > 0 ? `${skipped} skipped\n` : "";
+    this.#line = `${before}${count.passed} passed, ${count.failed} failed`;
   }
 }
