@@ -8,7 +8,8 @@
  *     again and does nothing (P7); one that is still under way is waited for.
  * F3. Others are told at most once per commit.
  * F4. Tables are small when plans are made and large when they are used: walks over whole tables are
- *     forbidden to the planner (`enable_seqscan`).
+ *     forbidden to the planner (`enable_seqscan`). What it then has to walk all the same looks dear to
+ *     it, and must not be compiled each time for that (`jit`).
  *
  * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.
  */
@@ -53,7 +54,7 @@ $$;
 
 create function @.write(
   p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql set enable_seqscan = off as $$
+) returns json language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   v_result json;
 begin
@@ -75,7 +76,7 @@ $$;
 
 create function @.apply_within(
   p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql set enable_seqscan = off as $$
+) returns json language plpgsql set enable_seqscan = off set jit = off as $$
 begin
   if transaction_timestamp() = statement_timestamp() then
     raise exception 'no transaction has been begun' using errcode = '25P01';

@@ -25,7 +25,7 @@ const CLAIMS = `
 create function @.claim_instances(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
   p_from bigint, p_below bigint, p_remembered jsonb
-) returns json language plpgsql set enable_seqscan = off as $$
+) returns json language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -81,7 +81,7 @@ $$;
 
 create function @.claim_activities(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer, p_from bigint, p_below bigint
-) returns json language plpgsql set enable_seqscan = off as $$
+) returns json language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -127,12 +127,12 @@ begin
 end
 $$;
 
-create function @.has_claimable_work() returns boolean language sql volatile set enable_seqscan = off as $$
+create function @.has_claimable_work() returns boolean language sql volatile set enable_seqscan = off set jit = off as $$
   select exists (select 1 from @.instances i where i.owner is null and i.ready_ms <= @.now_ms())
     or exists (select 1 from @.activities a where a.owner is null and a.visible_ms <= @.now_ms())
 $$;
 
-create function @.next_due_ms(p_after bigint) returns bigint language plpgsql set enable_seqscan = off as $$
+create function @.next_due_ms(p_after bigint) returns bigint language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   -- A process whose clock runs a little ahead must not step over what is due in between.
   v_now bigint := @.now_ms();
@@ -146,7 +146,7 @@ begin
 end
 $$;
 
-create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql set enable_seqscan = off as $$
+create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   v_now bigint := @.now_ms();
   v_items json;
@@ -174,7 +174,7 @@ begin
 end
 $$;
 
-create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile set enable_seqscan = off as $$
+create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile set enable_seqscan = off set jit = off as $$
   select coalesce(array_agg(t.n::integer - 1 order by t.n), '{}')
   from jsonb_array_elements(p_claims) with ordinality as t (c, n)
   where not exists (
@@ -185,7 +185,7 @@ create function @.find_lost_activities(p_claims jsonb) returns integer[] languag
   )
 $$;
 
-create function @.unblock_work(p_writer uuid) returns void language plpgsql set enable_seqscan = off as $$
+create function @.unblock_work(p_writer uuid) returns void language plpgsql set enable_seqscan = off set jit = off as $$
 declare
   v_now bigint := @.now_ms();
 begin
@@ -225,7 +225,7 @@ end
 $$;
 
 create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
-language plpgsql set enable_seqscan = off as $$
+language plpgsql set enable_seqscan = off set jit = off as $$
 begin
   delete from @.nodes n
   where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
