@@ -29,10 +29,11 @@ interface Store {
   readonly pipeline: CommitPipeline;
 }
 
-function open(hooks: Partial<CommitPipelineHooks> = {}): Store {
+function open(hooks: Partial<CommitPipelineHooks> = {}, batchMax?: number): Store {
   const calls: string[][] = [];
   const landed: string[] = [];
   const provider = {
+    ...(batchMax !== undefined && { batchMax }),
     write: async (operations: readonly WriteOperation[]): Promise<WriteOutcome[]> => {
       const names = operations.map(nameOf);
       calls.push(names);
@@ -70,6 +71,14 @@ describe("batches", () => {
     const names = Array.from({ length: 1_200 }, (_, i) => `m${i}`);
     await Promise.all(names.map((name) => store.pipeline.submit(message(name))));
     expect(store.calls.map((call) => call.length)).toEqual([512, 512, 176]);
+    expect(store.landed).toEqual(names);
+  });
+
+  test("a store that wants smaller batches gets them", async () => {
+    const store = open({}, 100);
+    const names = Array.from({ length: 250 }, (_, i) => `m${i}`);
+    await Promise.all(names.map((name) => store.pipeline.submit(message(name))));
+    expect(store.calls.map((call) => call.length)).toEqual([100, 100, 50]);
     expect(store.landed).toEqual(names);
   });
 

@@ -20,7 +20,7 @@ import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { isDuroxideError } from "../foundation/errors.ts";
 import type { Provider, WriteOperation, WriteOutcome } from "./provider.ts";
 
-/** Most operations in one transaction: keeps a commit, and the pause that it makes, short. */
+/** Most operations in one transaction, where the store does not want fewer. */
 const BATCH_MAX = 512;
 /** Longest time that a batch waits for turns under way, in milliseconds. */
 const GATHER_MS_MAX = 4;
@@ -53,6 +53,7 @@ export interface CommitPipelineHooks {
 export class CommitPipeline {
   readonly #provider: Provider;
   readonly #hooks: CommitPipelineHooks;
+  readonly #batchMax: number;
   #queue: Pending[] = [];
   #isScheduled = false;
   #isWriting = false;
@@ -66,6 +67,7 @@ export class CommitPipeline {
   constructor(provider: Provider, hooks: CommitPipelineHooks) {
     this.#provider = provider;
     this.#hooks = hooks;
+    this.#batchMax = Math.min(BATCH_MAX, provider.batchMax ?? BATCH_MAX);
   }
 
   /**
@@ -101,7 +103,7 @@ export class CommitPipeline {
 
   readonly #onTick = (): void => {
     const mayWait =
-      this.#queue.length < BATCH_MAX && systemClock.monotonicMs() < this.#gatherUntilMs;
+      this.#queue.length < this.#batchMax && systemClock.monotonicMs() < this.#gatherUntilMs;
     if (mayWait && this.#hooks.isGathering()) {
       setImmediate(this.#onTick);
       return;
@@ -111,8 +113,8 @@ export class CommitPipeline {
   };
 
   async #writeBatch(): Promise<void> {
-    const batch = this.#queue.length <= BATCH_MAX ? this.#queue : this.#queue.slice(0, BATCH_MAX);
-    this.#queue = this.#queue.length <= BATCH_MAX ? [] : this.#queue.slice(BATCH_MAX);
+    const batch = this.#queue.slice(0, this.#batchMax);
+    this.#queue = this.#queue.slice(this.#batchMax);
     this.#isWriting = true;
     const left = await this.#write(batch);
     if (left.length > 0) {

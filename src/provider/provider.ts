@@ -468,6 +468,11 @@ export interface Provider extends AsyncDisposable {
   /** Such as `sqlite`; shown in logs. */
   readonly name: string;
   readonly contractVersion: number;
+  /**
+   * Most operations that it wants in one {@link write}, at least 1: a store that keeps the event loop
+   * from turning while it writes wants few. At most 512, which is the default.
+   */
+  readonly batchMax?: number;
 
   /** The store's time in milliseconds since the Unix epoch; all stored times come from it. */
   nowMs(): number;

@@ -65,6 +65,8 @@ import { applyOperations } from "./write.ts";
 export class SqliteProvider implements Provider {
   readonly name: string = "sqlite";
   readonly contractVersion: number = PROVIDER_CONTRACT_VERSION;
+  /** Some 4 ms of the event loop; more to a commit is hardly faster, since the flush is a tenth of it. */
+  readonly batchMax: number = 128;
 
   readonly #store: OpenStore;
   readonly #settings: StoreSettings;
