@@ -248,12 +248,26 @@ export class NodeKeeper {
       if (node.id === this.#node || node.id === this.#presence) continue;
       const leftMs = this.#leftMs(node);
       nextMs = Math.min(nextMs, leftMs);
-      if (leftMs > 0 || !(await provider.removeNode(node.id, node.renewals))) continue;
+      if (leftMs > 0 || !(await this.#remove(node))) continue;
       this.#observed.delete(node.id);
       logger.log("info", "Took over the work of a node that has died", { node: node.label });
       this.#hooks.onWorkFreed();
     }
     this.#lookDueMs = this.#awakeMs + nextMs;
+  }
+
+  /** Never rejects: one node that cannot be removed now keeps nobody from removing the others. */
+  async #remove({ id, renewals, label }: NodeRow): Promise<boolean> {
+    const { provider, logger } = this.#options;
+    try {
+      return await provider.removeNode(id, renewals);
+    } catch (error) {
+      logger.log("warn", "Cannot take over the work of a node that has died; trying again", {
+        node: label,
+        error: String(error),
+      });
+      return false;
+    }
   }
 
   /** How long the node may still be silent, in milliseconds; a dead one has nothing left (I1). */

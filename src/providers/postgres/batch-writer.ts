@@ -7,6 +7,7 @@
  *     memory, the others are sent. (P7)
  */
 
+import { systemClock } from "../../foundation/clock.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type { WriteOperation, WriteOutcome } from "../../provider/provider.ts";
 import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
@@ -30,14 +31,14 @@ interface LostBatch {
 
 export class BatchWriter {
   readonly #send: SendBatch;
-  readonly #noteTime: (serverMs: number) => void;
+  readonly #noteTime: (serverMs: number, sentMs: number) => void;
   #batch = 0;
   #lost: LostBatch | undefined;
   /** What landed in a lost batch, until somebody asks; some never do, and must not be kept for it. */
   readonly #landed = new WeakMap<WriteOperation, WriteOutcome>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(send: SendBatch, noteTime: (serverMs: number) => void) {
+  constructor(send: SendBatch, noteTime: (serverMs: number, sentMs: number) => void) {
     this.#send = send;
     this.#noteTime = noteTime;
   }
@@ -66,6 +67,7 @@ export class BatchWriter {
     const content = encodeBatch(operations);
     this.#batch += 1;
     const batch = this.#batch;
+    const sentMs = systemClock.monotonicMs();
     let answer: string;
     try {
       answer = await this.#send(batch, content);
@@ -75,7 +77,9 @@ export class BatchWriter {
       }
       throw error;
     }
-    return this.#read(operations, answer);
+    const { now, outcomes } = read(operations, answer);
+    this.#noteTime(now, sentMs);
+    return outcomes;
   }
 
   /** (I2) */
@@ -83,15 +87,15 @@ export class BatchWriter {
     const answer = await this.#send(batch, NOTHING);
     this.#lost = undefined;
     if ((parseAnswer(answer) as Answer).o.length === 0) return;
-    const outcomes = this.#read(operations, answer);
+    const { outcomes } = read(operations, answer); // Its time is that of the batch, long ago.
     operations.forEach((operation, i) => {
       this.#landed.set(operation, outcomes[i] as WriteOutcome);
     });
   }
+}
 
-  #read(operations: readonly WriteOperation[], text: string): WriteOutcome[] {
-    const { now, o } = parseAnswer(text) as Answer;
-    this.#noteTime(now);
-    return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
-  }
+function read(operations: readonly WriteOperation[], text: string) {
+  const { now, o } = parseAnswer(text) as Answer;
+  const outcomes = operations.map((it, i) => toOutcome(it, o[i] as OutcomeAnswer));
+  return { now, outcomes };
 }

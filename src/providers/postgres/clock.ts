@@ -26,11 +26,16 @@ export class ServerClock {
     return Math.floor(this.#local.monotonicMs() + this.#offsetMs);
   }
 
-  /** Takes over a time that the server has just sent. */
-  note(serverMs: number): void {
+  /**
+   * Takes over a time that the server has sent.
+   *
+   * @param sentMs - Monotonic time at which it was asked: what the server said it said since then
+   */
+  note(serverMs: number, sentMs: number): void {
     const offsetMs = serverMs - this.#local.monotonicMs();
-    const isStep = Math.abs(offsetMs - this.#offsetMs) > STEP_MS;
+    // An answer that was long on its way, or waited for a lock, looks like a clock that went back.
+    const isStepBack = serverMs - sentMs < this.#offsetMs - STEP_MS;
     // Sinking slowly, the estimate follows a server whose clock is the slower one.
-    this.#offsetMs = isStep ? offsetMs : Math.max(offsetMs, this.#offsetMs - SINK_MS);
+    this.#offsetMs = isStepBack ? offsetMs : Math.max(offsetMs, this.#offsetMs - SINK_MS);
   }
 }

@@ -42,6 +42,7 @@ export interface PgPoolClient extends PgClient {
 
 /** A pool of `pg`, as far as it is needed. */
 export interface PgPool {
+  readonly options?: { readonly max?: number | undefined } | undefined;
   connect(): Promise<PgPoolClient>;
   end(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;

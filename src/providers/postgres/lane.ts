@@ -12,6 +12,7 @@ import { systemClock } from "../../foundation/clock.ts";
 import { createDeferred } from "../../foundation/deferred.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type { PgPool, PgPoolClient, PgResult } from "./driver.ts";
+import { Slots } from "./slots.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
 export interface LaneOptions {
@@ -23,23 +24,23 @@ export interface LaneOptions {
 export class Lane {
   readonly #pool: PgPool;
   readonly #options: LaneOptions;
-  readonly #waiting: (() => void)[] = [];
-  #usedCount = 0;
+  readonly #slots: Slots;
   /** Statements sent; tests and benchmarks count them. */
   queryCount = 0;
 
   constructor(pool: PgPool, options: LaneOptions) {
     this.#pool = pool;
     this.#options = options;
+    this.#slots = new Slots(options.width);
   }
 
   /** Runs one statement. Rejects with what the driver throws. */
   async query(text: string, values: unknown[] = []): Promise<PgResult> {
-    await this.#enter();
+    await this.#slots.enter();
     try {
       return await this.#run(text, values);
     } finally {
-      this.#leave();
+      this.#slots.leave();
     }
   }
 
@@ -81,23 +82,6 @@ export class Lane {
     } finally {
       clearTimeout(timer);
     }
-  }
-
-  async #enter(): Promise<void> {
-    if (this.#usedCount < this.#options.width) {
-      this.#usedCount += 1;
-      return;
-    }
-    // The slot is handed over, not freed: whoever leaves counts for whoever enters.
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-    });
-  }
-
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#usedCount -= 1;
-    else next();
   }
 }
 

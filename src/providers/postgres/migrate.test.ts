@@ -157,6 +157,9 @@ describe("PostgresProvider.migrationScript()", () => {
 
   test("quotes a role, and refuses a schema that is no name", () => {
     expect(PostgresProvider.migrationScript({ role: 'a"b' })).toContain('to "a""b";');
+    expect(PostgresProvider.migrationScript({ role: "app@x.iam$&" })).toContain(
+      'grant usage on schema "duroxide" to "app@x.iam$&";',
+    );
     expect(() => PostgresProvider.migrationScript({ schema: 'x"; drop' })).toThrow(
       /Cannot use the schema/,
     );

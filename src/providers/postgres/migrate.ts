@@ -86,7 +86,7 @@ export async function migrate(client: PgClient, target: MigrationTarget): Promis
       { retryable: false, details: { schema: known, known: migrations.length } },
     );
   }
-  await client.query({ text: "begin" });
+  await client.query({ text: "begin isolation level read committed" });
   try {
     await client.query({
       text: "select pg_advisory_xact_lock(hashtextextended($1, 0))",
@@ -163,16 +163,18 @@ export function toScript(
     role === undefined
       ? ""
       : `
-grant usage on schema @ to ${quote(role)};
-grant select, insert, update, delete on all tables in schema @ to ${quote(role)};
-revoke insert, update, delete on @.migrations from ${quote(role)};
-grant usage, select on all sequences in schema @ to ${quote(role)};
-grant execute on all functions in schema @ to ${quote(role)};
+grant usage on schema @ to %ROLE%;
+grant select, insert, update, delete on all tables in schema @ to %ROLE%;
+revoke insert, update, delete on @.migrations from %ROLE%;
+grant usage, select on all sequences in schema @ to %ROLE%;
+grant execute on all functions in schema @ to %ROLE%;
 `;
+  // The role last: its name may hold what stands for something else.
+  const toRole = (sql: string): string => sql.replaceAll("%ROLE%", () => quote(role ?? ""));
   return `-- duroxide-ts: tables, views and functions of schema ${schema}, step ${migrations.length}.
 begin;
 create schema if not exists "${schema}";
-${stepsFrom(0, schema, migrations)}${inSchema(grants, schema)}
+${stepsFrom(0, schema, migrations)}${toRole(inSchema(grants, schema))}
 commit;
 `;
 }

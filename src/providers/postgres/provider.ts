@@ -76,7 +76,6 @@ import {
   READ_VERSION,
   REGISTER,
   REMOVE_NODE,
-  REMOVE_WRITER,
   RENEW,
   UNBLOCK,
   WRITE,
@@ -90,6 +89,11 @@ type LaneName = "commits" | "claims" | "control" | "reads";
 const ATTEMPTS_MAX = 2 ** 53 - 1;
 /** Rows of processes that have not written for so long are taken away, in milliseconds. */
 const WRITER_MS_MAX = 86_400_000;
+
+/** Of the lanes, and one that listens. */
+const CONNECTIONS_NEEDED = 6;
+/** What a pool of `pg` has when nobody says otherwise. */
+const POOL_SIZE_DEFAULT = 10;
 
 /** A store in a PostgreSQL database. */
 export class PostgresProvider implements Provider {
@@ -132,7 +136,7 @@ export class PostgresProvider implements Provider {
     this.#writer = new BatchWriter(
       (batch, { operations, keys, ids, nodes }) =>
         this.#ask("commits", WRITE, [this.#writerId, batch, operations, keys, ids, nodes]),
-      (ms) => this.#clock.note(ms),
+      (ms, sentMs) => this.#clock.note(ms, sentMs),
     );
     this.#listener = new ChangeListener({
       pool,
@@ -144,6 +148,8 @@ export class PostgresProvider implements Provider {
     });
     this.transactions = new Transactions({
       pool,
+      width: Math.max(1, toSize(pool) - CONNECTIONS_NEEDED),
+      timeoutMs,
       schema: settings.schema,
       subject: this.#subject,
       ask: (sql, values) => this.#ask("control", sql, values),
@@ -374,7 +380,9 @@ export class PostgresProvider implements Provider {
       } finally {
         client.release();
       }
-      this.#clock.note(Number(await this.#ask("control", OPEN, [WRITER_MS_MAX])));
+      const [nowMs, ...isolation] = (await this.#ask("control", OPEN, [WRITER_MS_MAX])).split(" ");
+      assertReadCommitted(isolation.join(" "), this.#subject);
+      this.#clock.note(Number(nowMs), systemClock.monotonicMs());
     } catch (error) {
       throw toProviderError(error, "connect to", this.#subject);
     }
@@ -383,9 +391,6 @@ export class PostgresProvider implements Provider {
   async #close(): Promise<void> {
     await this.#listener.close();
     await Promise.allSettled([...this.#underWay]);
-    await this.#lanes.commits
-      .query(this.#sql(REMOVE_WRITER), [this.#writerId])
-      .catch(() => undefined); // A day later somebody else does it.
     if (this.#isPoolOurs) await this.#pool.end();
   }
 
@@ -414,9 +419,10 @@ export class PostgresProvider implements Provider {
 
   /** Items that come with the server's time. */
   async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<readonly T[]> {
+    const sentMs = systemClock.monotonicMs();
     const answer = parseAnswer(await this.#ask(lane, sql, values));
     const { now, items } = answer as { readonly now: number; readonly items: readonly T[] };
-    this.#clock.note(now);
+    this.#clock.note(now, sentMs);
     return items;
   }
 
@@ -441,6 +447,21 @@ export class PostgresProvider implements Provider {
       retryable: false,
     });
   }
+}
+
+function toSize(pool: PgPool): number {
+  return pool.options?.max ?? POOL_SIZE_DEFAULT;
+}
+
+/** The functions of the store read what others have committed while they waited for a lock. */
+function assertReadCommitted(isolation: string, subject: string): void {
+  if (isolation === "read committed") return;
+  throw new ProviderError(
+    "store_failed",
+    `Cannot use ${subject}: transactions of this user are "${isolation}" by default and have to be ` +
+      '"read committed"; set default_transaction_isolation for the role, the database or the pool',
+    { retryable: false },
+  );
 }
 
 function openPool(url: string, settings: StoreSettings): Promise<PgPool> {

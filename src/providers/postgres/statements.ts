@@ -45,20 +45,19 @@ where (i.parent ->> 'instanceId') collate "C" = $1::text
   and i.parent is not null
 order by i.seq`;
 
-/** Changes with every commit of another process. */
+/** Changes with every commit of another process; with the time, no two states look the same. */
 export const READ_VERSION = `
-select coalesce(sum(batch), 0) || '/' || count(*) as answer
+select coalesce(sum(batch), 0) || '/' || count(*) || '/' || coalesce(max(at_ms), 0) as answer
 from @.writers
 where id <> $1::uuid`;
 
-/** Takes away the rows of processes that are long gone, and reads the clock. */
+/**
+ * Takes away the rows of processes that are long gone, and reads the clock and the isolation. Who
+ * closes leaves its row: without it, those who look at the list would not see that it ever wrote.
+ */
 export const OPEN = `
 with gone as (
   delete from @.writers
   where at_ms < @.now_ms() - $1::bigint
 )
-select @.now_ms()::text as answer`;
-
-export const REMOVE_WRITER = `
-delete from @.writers
-where id = $1::uuid`;
+select @.now_ms() || ' ' || current_setting('transaction_isolation') as answer`;

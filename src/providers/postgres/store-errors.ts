@@ -60,6 +60,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
     advice: "connect to the primary",
   },
   "25P03": UNREACHABLE,
+  "25P04": UNREACHABLE,
   "28": REFUSED,
   "3D000": MISSING,
   "3F000": MISSING,
@@ -130,7 +131,11 @@ export function sqlStateOf(error: unknown): string | undefined {
 export function isConnectionLost(error: unknown): boolean {
   const state = sqlStateOf(error);
   return (
-    state === undefined || state.startsWith("08") || state.startsWith("57P") || state === "25P03"
+    state === undefined ||
+    state.startsWith("08") ||
+    state.startsWith("57P") ||
+    state === "25P03" ||
+    state === "25P04"
   );
 }
 

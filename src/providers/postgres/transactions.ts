@@ -6,6 +6,8 @@
  *     is told that something failed that has landed, or the other way round.
  * I3. The operations of a shared transaction wake everybody after its commit, this process too: the
  *     notification is part of the transaction.
+ * I4. Transactions leave the connections alone that commits, claims and renewals need: as many as
+ *     fit beside those are open at once, the others wait.
  */
 
 import { UsageError } from "../../foundation/errors.ts";
@@ -20,6 +22,7 @@ import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
 import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
 import { encodeBatch } from "./encode.ts";
 import { inSchema } from "./migrate.ts";
+import { Slots } from "./slots.ts";
 import { isConnectionLost, sqlStateOf, toProviderError } from "./store-errors.ts";
 
 const APPLY = `
@@ -38,6 +41,10 @@ const FATE_TRIES = 600;
 
 export interface TransactionsParts {
   readonly pool: PgPool;
+  /** How many may be open at once, at least 1. */
+  readonly width: number;
+  /** Longest wait for one of them to end, in milliseconds. */
+  readonly timeoutMs: number;
   readonly schema: string;
   readonly subject: string;
   /** Runs a statement on another connection. */
@@ -101,12 +108,32 @@ class OpenTransaction implements Transaction {
 
 export class Transactions implements ProviderTransactions {
   readonly #parts: TransactionsParts;
+  readonly #slots: Slots;
 
   constructor(parts: TransactionsParts) {
     this.#parts = parts;
+    this.#slots = new Slots(parts.width);
   }
 
+  /** (I4) */
   async run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    const { subject, timeoutMs, width } = this.#parts;
+    if (!(await this.#slots.enter(timeoutMs))) {
+      throw new ProviderError(
+        "store_busy",
+        `Cannot begin a transaction on ${subject}: ${width} of this process have been open for too ` +
+          "long; keep transactions short, begin none inside another, or raise maxConnections",
+        { retryable: true },
+      );
+    }
+    try {
+      return await this.#run(work);
+    } finally {
+      this.#slots.leave();
+    }
+  }
+
+  async #run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const client = await this.#open();
     const transaction = new OpenTransaction(client, this.#parts.subject);
     let isBroken = false;
@@ -149,6 +176,7 @@ export class Transactions implements ProviderTransactions {
       return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
     } catch (error) {
       if (sqlStateOf(error) === "25P01") throw noTransaction();
+      if (sqlStateOf(error) === "25001") throw wrongIsolation(error);
       if (sqlStateOf(error) === "25P02") throw brokenTransaction(error);
       throw toProviderError(error, "write to", subject);
     }
@@ -159,7 +187,7 @@ export class Transactions implements ProviderTransactions {
     let client: PgPoolClient | undefined;
     try {
       client = await pool.connect();
-      await client.query({ text: "begin" });
+      await client.query({ text: "begin isolation level read committed" });
       return client;
     } catch (error) {
       client?.release(true);
@@ -200,7 +228,8 @@ export class Transactions implements ProviderTransactions {
 function isLost(error: unknown): boolean {
   const cause = error instanceof ProviderError ? error.cause : error;
   const code = (cause as { readonly code?: unknown } | undefined)?.code;
-  return sqlStateOf(cause)?.startsWith("57P") === true || code === "ECONNRESET" || code === "EPIPE";
+  const isFromServer = sqlStateOf(cause) !== undefined;
+  return isFromServer ? isConnectionLost(cause) : code === "ECONNRESET" || code === "EPIPE";
 }
 
 function toClient(transaction: unknown): PgClient {
@@ -219,6 +248,15 @@ function noTransaction(): UsageError {
     "invalid_argument",
     "Cannot use the client as a transaction: it has not begun one; run `begin` on it first, " +
       "and pass a client, not a pool",
+  );
+}
+
+function wrongIsolation(cause: unknown): UsageError {
+  return new UsageError(
+    "invalid_argument",
+    "Cannot use the transaction: its isolation is not read committed; begin it with " +
+      "`begin isolation level read committed`",
+    { cause },
   );
 }
 

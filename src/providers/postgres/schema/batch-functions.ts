@@ -2,14 +2,17 @@
  * Functions that apply a whole batch of operations: one call, one transaction, one round trip.
  * `@` stands for the quoted schema name.
  *
- * F1. All rows that a batch may meet are locked first, in the order of their numbers: two batches
- *     never wait for each other in a circle.
+ * F1. All instances that a batch may meet are locked first, in the order of their numbers, so that
+ *     two batches do not wait for each other in a circle. Ids that are new cannot be locked: two
+ *     processes that start the same ones in different order meet a deadlock, and one tries again.
  * F2. A batch carries its number. One that has landed already, because its answer was lost, answers
  *     again and does nothing (P7); one that is still under way is waited for.
  * F3. Others are told at most once per commit.
  * F4. Tables are small when plans are made and large when they are used: walks over whole tables are
  *     forbidden to the planner (`enable_seqscan`). What it then has to walk all the same looks dear to
  *     it, and must not be compiled each time for that (`jit`).
+ * F5. Nobody waits for a lock for longer than `lock_timeout`: a transaction of a user that stays open
+ *     must not collect connections that wait for it, and renewals come after what waits.
  *
  * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.
  */
@@ -54,7 +57,7 @@ $$;
 
 create function @.write(
   p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql set enable_seqscan = off set jit = off as $$
+) returns json language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '4s' as $$
 declare
   v_result json;
 begin
@@ -81,11 +84,10 @@ begin
   if transaction_timestamp() = statement_timestamp() then
     raise exception 'no transaction has been begun' using errcode = '25P01';
   end if;
-  -- Seen by those who look at the list of writers because they get no notifications. A row for each
-  -- connection: nobody waits for it, and there are no more rows than connections.
-  insert into @.writers as w (id, batch, at_ms)
-  values (md5('shared ' || pg_backend_pid())::uuid, 1, @.now_ms())
-  on conflict (id) do update set batch = w.batch + 1, at_ms = excluded.at_ms;
+  if current_setting('transaction_isolation') <> 'read committed' then
+    raise exception 'the transaction is not read committed' using errcode = '25001';
+  end if;
+  perform @.touch();
   return @.apply(null, p_ops, p_keys, p_ids, p_nodes);
 end
 $$;

@@ -185,7 +185,8 @@ create function @.find_lost_activities(p_claims jsonb) returns integer[] languag
   )
 $$;
 
-create function @.unblock_work(p_writer uuid) returns void language plpgsql set enable_seqscan = off set jit = off as $$
+create function @.unblock_work(p_writer uuid) returns void
+language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '1s' as $$
 declare
   v_now bigint := @.now_ms();
 begin
@@ -204,6 +205,8 @@ begin
   ) hidden
   where a.instance = hidden.instance and a.execution = hidden.execution
     and a.activity_id = hidden.activity_id;
+  perform @.touch();
+  perform @.notify(p_writer, true, '{}');
 end
 $$;
 `;
@@ -225,7 +228,7 @@ end
 $$;
 
 create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
-language plpgsql set enable_seqscan = off set jit = off as $$
+language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '1s' as $$
 begin
   delete from @.nodes n
   where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
@@ -243,6 +246,7 @@ begin
   update @.instances i set owner = null, ready_ms = @.ready_of(i.seq)
   from (select n.seq from @.instances n where n.owner = p_node order by n.seq for update) held
   where i.seq = held.seq;
+  perform @.touch();
   perform @.notify(p_writer, true, '{}');
   return true;
 end

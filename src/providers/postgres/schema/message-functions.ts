@@ -41,6 +41,15 @@ begin
 end
 $$;
 
+-- For those who look at the list of writers because they get no notifications: something has
+-- changed outside of any batch. A row for each connection: nobody waits for it, and there are no
+-- more rows than connections.
+create function @.touch() returns void language sql as $$
+  insert into @.writers as w (id, batch, at_ms)
+  values (md5('shared ' || pg_backend_pid())::uuid, 1, @.now_ms())
+  on conflict (id) do update set batch = w.batch + 1, at_ms = excluded.at_ms
+$$;
+
 create function @.send(
   p_seq bigint, p_body text, p_now bigint, p_writer uuid,
   out undelivered text, out message bigint, out is_visible boolean, out is_for_others boolean

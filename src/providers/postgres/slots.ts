@@ -1,0 +1,56 @@
+/**
+ * A number of connections that one kind of work may use at once.
+ *
+ * I1. At most `width` are inside; whoever waits gets in in the order of arrival.
+ */
+
+/** The host's timers end at 2^31 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export class Slots {
+  readonly #width: number;
+  readonly #waiting = new Set<() => void>();
+  #usedCount = 0;
+
+  /** @param width - At least 1 */
+  constructor(width: number) {
+    this.#width = width;
+  }
+
+  /**
+   * To be followed by {@link leave} when it has let in.
+   *
+   * @param timeoutMs - Longest wait in milliseconds
+   * @returns Whether it has let in
+   */
+  enter(timeoutMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    if (this.#usedCount < this.#width) {
+      this.#usedCount += 1;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const letIn = (): void => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      this.#waiting.add(letIn);
+      if (timeoutMs > TIMER_MS_MAX) return;
+      timer = setTimeout(() => {
+        this.#waiting.delete(letIn);
+        resolve(false);
+      }, timeoutMs);
+    });
+  }
+
+  leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) {
+      this.#usedCount -= 1;
+      return;
+    }
+    // The slot is handed over, not freed: whoever leaves counts for whoever enters.
+    this.#waiting.delete(next);
+    next();
+  }
+}
