@@ -45,6 +45,7 @@ class World {
         this.#write();
         const row = this.nodes.get(node);
         if (row === undefined) return false;
+        if (row.label === "stuck") throw busy();
         if (ifRenewals !== undefined && ifRenewals !== row.renewals) return false;
         this.told.push(`removed ${row.label}`);
         return this.nodes.delete(node);
@@ -103,6 +104,17 @@ let world: World;
 beforeEach(() => {
   clock.ms = 1_000;
   world = new World();
+});
+
+test("a dead node that cannot be removed now keeps nobody from removing the others", async () => {
+  world.add("stuck", LEASE_MS, true);
+  world.add("dead", LEASE_MS, true);
+  await world.keeper.acquire();
+  await world.after(0);
+  expect(world.told).toContain("removed dead");
+  expect(world.warnings).toEqual([
+    "Cannot take over the work of a node that has died; trying again",
+  ]);
 });
 
 describe("our own lease", () => {
