@@ -29,17 +29,16 @@ export class Slots {
       return Promise.resolve(true);
     }
     return new Promise((resolve) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
       const letIn = (): void => {
         clearTimeout(timer);
         resolve(true);
       };
-      this.#waiting.add(letIn);
-      if (timeoutMs > TIMER_MS_MAX) return;
-      timer = setTimeout(() => {
+      const giveUp = (): void => {
         this.#waiting.delete(letIn);
         resolve(false);
-      }, timeoutMs);
+      };
+      this.#waiting.add(letIn);
+      const timer = timeoutMs > TIMER_MS_MAX ? undefined : setTimeout(giveUp, timeoutMs);
     });
   }
 
