@@ -25,6 +25,7 @@ async function startRuntime(store: PostgresProvider): Promise<Runtime> {
     activities: [double],
     orchestrations: [doubling],
     logger: silentLogger,
+    lease: "10m", // Nothing that a keeper of leases does may be what helps.
   });
   onTestFinished(() => runtime.shutdown());
   return runtime;
