@@ -75,12 +75,17 @@ export function profileWorkload(id: string, args: readonly string[]): void {
     const profiles = readdirSync(folder).map(
       (file) => JSON.parse(readFileSync(join(folder, file), "utf8")) as CpuProfile,
     );
-    // Workers of a workload are profiled, too; the one with most samples is the busiest.
-    const [busiest] = profiles.sort((a, b) => b.samples.length - a.samples.length);
+    // Loaders and workers of a workload are profiled, too.
+    const [busiest] = profiles.sort((a, b) => countBusy(b) - countBusy(a));
     if (busiest !== undefined) print(busiest);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+function countBusy({ nodes, samples }: CpuProfile): number {
+  const idle = nodes.find(({ callFrame }) => callFrame.functionName === "(idle)")?.id;
+  return samples.reduce((count, id) => (id === idle ? count : count + 1), 0);
 }
 
 function print(profile: CpuProfile): void {

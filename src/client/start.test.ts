@@ -130,6 +130,7 @@ describe("a runtime of the same process", () => {
     return {
       isGathering: false,
       tryStart,
+      isRunning: () => false,
       onDelivered: () => {},
       onActivitiesReady: () => {},
       onDue: () => {},

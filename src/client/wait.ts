@@ -30,7 +30,10 @@ export async function waitForEnd(
   options: WaitOptions,
 ): Promise<FinishedStatus> {
   assertInstanceId(instanceId);
-  const limits = toLimits(options, `the end of instance "${instanceId}"`);
+  const limits = {
+    ...toLimits(options, `the end of instance "${instanceId}"`),
+    isToCome: connection.hub.isRunning(instanceId),
+  };
   const row = await waitForRow(connection, instanceId, { isAnswer: hasEnded, limits });
   return toStatus(row, connection.codec) as FinishedStatus;
 }

@@ -42,6 +42,12 @@ export class Fifo<T> {
     return this.#items.slice(this.#head) as T[];
   }
 
+  /** Takes out what does not fit; the others keep their order. */
+  keep(fits: (item: T) => boolean): void {
+    this.#items = this.toArray().filter(fits);
+    this.#head = 0;
+  }
+
   /** Takes all items out, oldest first. */
   drain(): T[] {
     const items = this.toArray();

@@ -34,14 +34,22 @@ export type SchemaOutput<S extends StandardSchema> = NonNullable<S["~standard"][
 /**
  * Validates where waiting is possible: in clients and workers.
  *
+ * @returns The value itself where there is no schema: nobody has to wait for nothing
  * @throws ValidationError `validation_failed` with the schema's own issues
  */
-export async function validate<T>(
+export function validate<T>(
   schema: StandardSchema<unknown, T> | undefined,
   value: unknown,
   subject: string,
+): T | Promise<T> {
+  return schema === undefined ? (value as T) : validateBy(schema, value, subject);
+}
+
+async function validateBy<T>(
+  schema: StandardSchema<unknown, T>,
+  value: unknown,
+  subject: string,
 ): Promise<T> {
-  if (schema === undefined) return value as T;
   return accept(await schema["~standard"].validate(value), subject);
 }
 

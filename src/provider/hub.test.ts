@@ -10,6 +10,7 @@ function listener(): LocalRuntime & { readonly told: string[] } {
     told,
     isGathering: false,
     tryStart: () => undefined,
+    isRunning: () => false,
     onDelivered: (messages) => {
       told.push(...messages.map(({ instanceId }) => `delivered ${instanceId}`));
     },

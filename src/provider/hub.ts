@@ -33,6 +33,8 @@ export interface LocalRuntime {
    * @returns Undefined when this runtime cannot take it now
    */
   tryStart(request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined;
+  /** Whether it holds the instance and has not seen its end, of which it will tell `StoreHub.watch`. */
+  isRunning(instanceId: string): boolean;
   /** Messages that this process has just made durable. */
   onDelivered(messages: readonly DeliveredMessage[]): void;
   /** Activities without a holder have just become durable, or may have. */
@@ -94,6 +96,12 @@ export class StoreHub {
   /** Lets every runtime of this process look for work: nobody else tells it of our own commits. */
   wakeAll(): void {
     for (const runtime of this.#runtimes) runtime.onUncertain();
+  }
+
+  /** Whether a runtime of this process holds the instance and will tell {@link watch} of its end. */
+  isRunning(instanceId: string): boolean {
+    for (const runtime of this.#runtimes) if (runtime.isRunning(instanceId)) return true;
+    return false;
   }
 
   /** See `Provider.hasClaimableWork`; those who ask at the same moment share one look. */

@@ -4,7 +4,8 @@
  * I1. However many wait, one batched read answers them: after a notification from this process, after
  *     a change by another one, and slowly as a safety net.
  * I2. The first check is made before anything is waited for, so that no change between asking and
- *     waiting is missed.
+ *     waiting is missed; where the caller knows that a change is still to come, and that it will be
+ *     told here, nothing is read for it.
  * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
  */
 
@@ -36,6 +37,8 @@ export interface WatchLimits {
   readonly signal?: AbortSignal | undefined;
   /** What is waited for, for the errors. */
   readonly subject: string;
+  /** What is waited for has not happened yet, and {@link InstanceWatch.notify} will tell of it. */
+  readonly isToCome?: boolean | undefined;
 }
 
 interface Waiter {
@@ -80,6 +83,7 @@ export class InstanceWatch {
     };
     const release = limitWait(deferred, limits);
     this.#add(instanceId, waiter);
+    if (limits.isToCome !== true) this.notify(instanceId); // (I2)
     try {
       return await deferred.promise;
     } finally {
@@ -106,7 +110,6 @@ export class InstanceWatch {
     this.#safetyPoll ??= setInterval(() => {
       this.notifyAll();
     }, this.#times.safetyPollMs ?? SAFETY_POLL_MS);
-    this.notify(instanceId);
   }
 
   #remove(instanceId: string, waiter: Waiter): void {

@@ -103,6 +103,24 @@ const CHILD_DROP_REASON = "parent dropped sub-orchestration future";
 
 const TERMINAL = "orchestration_terminal";
 
+type Cancelled = Pick<
+  TurnConclusion,
+  "cancelledActivities" | "cancelledTimers" | "cancelledChildren"
+>;
+
+type Mutable<T> = {
+  -readonly [K in keyof T]: T[K] extends readonly (infer Item)[] ? Item[] : T[K];
+};
+type Scheduled = Mutable<Pick<TurnConclusion, "activities" | "timers" | "children" | "detached">>;
+
+// Most turns cancel nothing.
+const NONE: readonly Operation[] = [];
+const NOTHING_CANCELLED: Cancelled = {
+  cancelledActivities: [],
+  cancelledTimers: [],
+  cancelledChildren: [],
+};
+
 export function concludeTurn(execution: Execution, input: ConclusionInput): TurnConclusion {
   return new Conclusion(execution, input).run();
 }
@@ -129,48 +147,55 @@ class Conclusion {
     const execution = this.#execution;
     if (!this.#input.isOver) this.#bindActions();
     // A finished history takes nothing more, whatever the code would do today.
-    const dropped = this.#input.isOver ? [] : this.#writeDropBreadcrumbs();
-    const outstanding = this.#outcome.kind === "running" ? [] : this.#writeTerminalEvents();
-    const isLive = this.#outcome.kind === "running";
-    const cancelled = [...dropped, ...outstanding].filter(
-      (operation) => !this.#fresh.has(operation),
-    );
-    const started = this.#bound.filter(({ action }) => isLive && action.operation?.isOpen === true);
-    const statuses = this.#bound.filter(({ event }) => event.kind === "CustomStatusUpdated");
+    const dropped = this.#input.isOver ? NONE : this.#writeDropBreadcrumbs();
+    const outstanding = this.#outcome.kind === "running" ? NONE : this.#writeTerminalEvents();
     const { traces } = execution;
     execution.traces = [];
     return {
       outcome: this.#outcome,
       events: this.#events,
-      activities: started.flatMap(({ event }) =>
-        event.kind === "ActivityScheduled"
-          ? [{ eventId: event.eventId, name: event.name, input: event.input }]
-          : [],
-      ),
+      ...this.#toScheduled(),
+      ...this.#toCancelled(dropped, outstanding),
+      traces,
+    };
+  }
+
+  /** What the code wants that it did not want before. */
+  #toScheduled() {
+    const isLive = this.#outcome.kind === "running";
+    const scheduled: Scheduled = { activities: [], timers: [], children: [], detached: [] };
+    let hasStatus = false;
+    let hasKeyValues = false;
+    for (const { action, event } of this.#bound) {
+      if (isLive && action.operation?.isOpen === true) addOperation(scheduled, event);
+      // Detached starts are honoured in every outcome (weakness R8).
+      else if (event.kind === "OrchestrationChained") scheduled.detached.push(toStart(event));
+      else if (event.kind === "CustomStatusUpdated") hasStatus = true;
+      else if (isKeyValueEvent(event)) hasKeyValues = true;
+    }
+    return {
+      ...scheduled,
+      customStatus: hasStatus ? { value: this.#execution.customStatus } : undefined,
+      keyValues: hasKeyValues ? toKeyValueDelta(this.#bound.map(({ event }) => event)) : undefined,
+    };
+  }
+
+  /** What nobody wants any more, as far as anybody outside knows of it. */
+  #toCancelled(dropped: readonly Operation[], outstanding: readonly Operation[]): Cancelled {
+    if (dropped.length === 0 && outstanding.length === 0) return NOTHING_CANCELLED;
+    const cancelled = [...dropped, ...outstanding].filter(
+      (operation) => !this.#fresh.has(operation),
+    );
+    const reason = this.#outcome.kind === "running" ? "" : CHILD_CANCEL_REASON[this.#outcome.kind];
+    return {
       cancelledActivities: cancelled.filter(({ kind }) => kind === "activity").map(idOf),
-      timers: started.flatMap(({ event }) =>
-        event.kind === "TimerCreated" ? [{ eventId: event.eventId, fireAtMs: event.fireAtMs }] : [],
-      ),
       cancelledTimers: cancelled
         .filter(({ kind }) => kind === "timer")
         .map((operation) => ({ eventId: idOf(operation), fireAtMs: operation.fireAtMs })),
-      children: started.flatMap(({ event }) =>
-        event.kind === "SubOrchestrationScheduled" ? [toStart(event)] : [],
-      ),
       cancelledChildren: [
         ...this.#childCancels(dropped, CHILD_DROP_REASON),
-        ...this.#childCancels(
-          outstanding,
-          this.#outcome.kind === "running" ? "" : CHILD_CANCEL_REASON[this.#outcome.kind],
-        ),
+        ...this.#childCancels(outstanding, reason),
       ],
-      // Detached starts are honoured in every outcome (weakness R8).
-      detached: this.#bound.flatMap(({ event }) =>
-        event.kind === "OrchestrationChained" ? [toStart(event)] : [],
-      ),
-      customStatus: statuses.length === 0 ? undefined : { value: execution.customStatus },
-      keyValues: toKeyValueDelta(this.#bound.map(({ event }) => event)),
-      traces,
     };
   }
 
@@ -205,7 +230,8 @@ class Conclusion {
     return event;
   }
 
-  #writeDropBreadcrumbs(): Operation[] {
+  #writeDropBreadcrumbs(): readonly Operation[] {
+    if (this.#execution.cancelled.size === 0) return NONE;
     const dropped = sortForBreadcrumbs([...this.#execution.cancelled]);
     for (const operation of dropped)
       this.#writeBreadcrumb(operation, operation.cancelReason ?? TERMINAL);
@@ -213,7 +239,7 @@ class Conclusion {
   }
 
   /** Breadcrumbs for what is still open, then the terminal event. */
-  #writeTerminalEvents(): Operation[] {
+  #writeTerminalEvents(): readonly Operation[] {
     const outcome = this.#outcome;
     invariant(outcome.kind !== "running", "only an ended execution has terminal events");
     const open = [...this.#execution.operations.values()].filter((operation) => operation.isOpen);
@@ -264,6 +290,20 @@ function decideOutcome(execution: Execution, input: ConclusionInput): TurnOutcom
     return { kind: "failed", failure: toFailure(end.error, "orchestration_failed") };
   const carried = execution.mailbox.unread();
   return { ...end, carried, customStatus: execution.customStatus };
+}
+
+function addOperation(scheduled: Scheduled, event: ActionEvent): void {
+  if (event.kind === "ActivityScheduled") {
+    scheduled.activities.push({ eventId: event.eventId, name: event.name, input: event.input });
+  } else if (event.kind === "TimerCreated") {
+    scheduled.timers.push({ eventId: event.eventId, fireAtMs: event.fireAtMs });
+  } else if (event.kind === "SubOrchestrationScheduled") {
+    scheduled.children.push(toStart(event));
+  }
+}
+
+function isKeyValueEvent({ kind }: ActionEvent): boolean {
+  return kind === "KeyValueSet" || kind === "KeyValueCleared" || kind === "KeyValuesCleared";
 }
 
 /** The last change of each key, as far as it came after the last time that everything was cleared. */

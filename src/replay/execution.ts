@@ -77,8 +77,6 @@ const REFUSALS_MAX = 100;
 export class Execution implements OperationOwner {
   readonly instanceId: string;
   readonly guards: GuardMode;
-  readonly mailbox: Mailbox = new Mailbox();
-  readonly keyValues: KeyValueView;
   readonly ledger: Ledger = new Ledger();
   /** Emitted, not yet numbered or matched, oldest first. */
   readonly actions: Fifo<Action> = new Fifo<Action>();
@@ -105,6 +103,9 @@ export class Execution implements OperationOwner {
   readonly #payloadBytesMax: number;
   readonly #isExplaining: boolean;
   readonly #rootScope = new Scope();
+  // Made when they are used: most executions use neither.
+  #mailbox: Mailbox | undefined;
+  #keyValues: KeyValueView | undefined;
   #started: OrchestrationStarted<EncodedValue> | undefined;
   #random: SeededRandom | undefined;
   #end: FunctionEnd | undefined;
@@ -119,7 +120,6 @@ export class Execution implements OperationOwner {
     this.guards = options.guards;
     this.#payloadBytesMax = options.payloadBytesMax;
     this.#isExplaining = options.isExplaining ?? false;
-    this.keyValues = new KeyValueView(options.keyValues);
   }
 
   /** The same execution before its first event, to be fed again from the start. */
@@ -133,6 +133,12 @@ export class Execution implements OperationOwner {
     return new Execution({ ...this.#options, definition, keyValues, isExplaining: false });
   }
 
+  get mailbox(): Mailbox {
+    return (this.#mailbox ??= new Mailbox());
+  }
+  get keyValues(): KeyValueView {
+    return (this.#keyValues ??= new KeyValueView(this.#options.keyValues));
+  }
   get started(): OrchestrationStarted<EncodedValue> | undefined {
     return this.#started;
   }

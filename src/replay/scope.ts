@@ -11,7 +11,8 @@ import type { Operation } from "./operation.ts";
 
 export class Scope {
   readonly #operations = new Set<Operation>();
-  readonly #children = new Set<Scope>();
+  /** Made for the first branch: most scopes have none. */
+  #children: Set<Scope> | undefined;
   readonly #parent: Scope | undefined;
   #isClosed = false;
 
@@ -37,16 +38,16 @@ export class Scope {
     if (this.#isClosed) return;
     this.#isClosed = true;
     for (const operation of [...this.#operations]) operation.drop(reason);
-    for (const child of [...this.#children]) child.close(reason);
+    for (const child of [...(this.#children ?? [])]) child.close(reason);
   }
 
   #adopt(child: Scope): void {
     if (this.#isEmpty()) this.#attach();
-    this.#children.add(child);
+    (this.#children ??= new Set()).add(child);
   }
 
   #release(child: Scope): void {
-    if (this.#children.delete(child) && this.#isEmpty()) this.#detach();
+    if (this.#children?.delete(child) === true && this.#isEmpty()) this.#detach();
   }
 
   #attach(): void {
@@ -58,6 +59,6 @@ export class Scope {
   }
 
   #isEmpty(): boolean {
-    return this.#operations.size === 0 && this.#children.size === 0;
+    return this.#operations.size === 0 && (this.#children?.size ?? 0) === 0;
   }
 }

@@ -15,6 +15,7 @@
  */
 
 import { systemClock } from "../foundation/clock.ts";
+import { Fifo } from "../foundation/fifo.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
   ActivityClaim,
@@ -66,7 +67,7 @@ export class ActivityDispatcher {
   readonly #running = new Map<string, ActivityRun>();
   /** Told to stop, and not at an end yet. */
   readonly #stopping = new Set<ActivityRun>();
-  #waiting: Waiting[] = [];
+  readonly #waiting = new Fifo<Waiting>();
   #reserved = 0;
   /** How long activities take lately; before any has ended they are taken for short. */
   #averageMs = 1;
@@ -87,7 +88,7 @@ export class ActivityDispatcher {
   }
 
   get isIdle(): boolean {
-    const isUsed = this.#usedSlots > 0 || this.#waiting.length > 0;
+    const isUsed = this.#usedSlots > 0 || this.#waiting.size > 0;
     return !isUsed && !this.#isClaiming && this.#leaving.size === 0;
   }
 
@@ -164,7 +165,7 @@ export class ActivityDispatcher {
 
   /** Everything that this node held is void. */
   loseAll(): void {
-    this.#waiting = [];
+    this.#waiting.drain();
     for (const name of [...this.#running.keys()]) this.#abort(name, "lost");
   }
 
@@ -172,8 +173,7 @@ export class ActivityDispatcher {
   async stopClaiming(): Promise<void> {
     this.#isStopped = true;
     void this.#dropLost(); // Nobody waits for what is no longer wanted.
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = this.#waiting.drain();
     await Promise.all(waiting.map(({ claimed }) => this.#release(claimed.claim, 0)));
   }
 
@@ -192,7 +192,7 @@ export class ActivityDispatcher {
     const { activityConcurrency } = this.#parts.settings;
     const perSlot =
       1 + Math.min(PREFETCH_PER_SLOT_MAX, PREFETCH_MS / Math.max(this.#averageMs, 0.001));
-    const used = this.#usedSlots + this.#waiting.length + this.#reserved;
+    const used = this.#usedSlots + this.#waiting.size + this.#reserved;
     return Math.floor(activityConcurrency * perSlot) - used;
   }
 
@@ -209,12 +209,11 @@ export class ActivityDispatcher {
 
   #runWaiting(): void {
     const { activityConcurrency } = this.#parts.settings;
-    let next = 0;
-    while (this.#usedSlots < activityConcurrency && next < this.#waiting.length) {
-      this.#run((this.#waiting[next] as Waiting).claimed);
-      next += 1;
+    while (this.#usedSlots < activityConcurrency) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      this.#run(next.claimed);
     }
-    if (next > 0) this.#waiting = this.#waiting.slice(next);
   }
 
   #run(claimed: ClaimedActivity): ActivityRun | undefined {
@@ -276,7 +275,7 @@ export class ActivityDispatcher {
 
   #drop(names: ReadonlySet<string>, reason: "canceled" | "lost"): void {
     if (names.size === 0) return;
-    this.#waiting = this.#waiting.filter(({ claimed }) => !names.has(nameOf(claimed.claim)));
+    this.#waiting.keep(({ claimed }) => !names.has(nameOf(claimed.claim)));
     for (const name of names) this.#abort(name, reason);
   }
 
@@ -335,7 +334,7 @@ export class ActivityDispatcher {
   /** Claims from the store when there is room worth a transaction. */
   #fill(): void {
     const { activityConcurrency } = this.#parts.settings;
-    const isWorthwhile = this.#waiting.length < Math.max(1, activityConcurrency / 2);
+    const isWorthwhile = this.#waiting.size < Math.max(1, activityConcurrency / 2);
     const isBarred = this.#isClaiming || this.#isStopped || !isWorthwhile;
     if (!this.#mayBeMore || isBarred || this.#room() <= 0) return;
     this.#mayBeMore = false;
@@ -406,12 +405,12 @@ export class ActivityDispatcher {
   #shareWaiting(): void {
     const nowMs = systemClock.monotonicMs();
     const isStale = ({ sinceMs }: Waiting): boolean => nowMs - sinceMs >= this.#watchMs;
-    const stale = this.#waiting.filter(isStale);
+    const stale = this.#waiting.toArray().filter(isStale);
     if (stale.length === 0) return;
     // Those that run may never have been counted: none has ended yet.
     for (const { elapsedMs } of this.#running.values())
       this.#averageMs = Math.max(this.#averageMs, elapsedMs);
-    this.#waiting = this.#waiting.filter((waiting) => !isStale(waiting));
+    this.#waiting.keep((waiting) => !isStale(waiting));
     for (const { claimed } of stale) void this.#release(claimed.claim, 0);
   }
 
@@ -420,7 +419,7 @@ export class ActivityDispatcher {
     const { hub, nodes, settings } = this.#parts;
     const claims = [
       ...[...this.#running.values()].map((run) => run.claimed.claim),
-      ...this.#waiting.map(({ claimed }) => claimed.claim),
+      ...this.#waiting.toArray().map(({ claimed }) => claimed.claim),
     ];
     if (claims.length === 0) return;
     try {

@@ -41,7 +41,9 @@ export class ActivityRun {
   readonly #definition: ActivityDefinition;
   readonly #settings: RuntimeSettings;
   readonly #hub: StoreHub;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for the signal: most activities never do, and it is the dearest part. */
+  #controller: AbortController | undefined;
+  #abortError: UsageError | undefined;
   readonly #startedMs = systemClock.monotonicMs();
 
   constructor(
@@ -56,7 +58,7 @@ export class ActivityRun {
   }
 
   get isAborted(): boolean {
-    return this.#controller.signal.aborted;
+    return this.#abortError !== undefined;
   }
 
   /** How long it has been running, in milliseconds. */
@@ -65,9 +67,18 @@ export class ActivityRun {
   }
 
   abort(reason: AbortReason): void {
-    this.#controller.abort(
-      new UsageError("execution_ended", ABORT_TEXT[reason], { details: { reason } }),
-    );
+    this.#abortError ??= new UsageError("execution_ended", ABORT_TEXT[reason], {
+      details: { reason },
+    });
+    this.#controller?.abort(this.#abortError);
+  }
+
+  get #signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#abortError !== undefined) this.#controller.abort(this.#abortError);
+    }
+    return this.#controller.signal;
   }
 
   /** Runs the user's function; never rejects because of it. */
@@ -83,11 +94,10 @@ export class ActivityRun {
     }
     const { run, runInTransaction } = this.#definition;
     if (runInTransaction !== undefined) return this.#startTransaction(delivery, runInTransaction);
-    const context: ActivityContext = {
-      ...delivery.context,
+    const context: ActivityContext = Object.assign(delivery.context, {
       heartbeatDetails: delivery.heartbeatDetails,
-      heartbeat: (details) => this.#heartbeat(details),
-    };
+      heartbeat: (details?: unknown) => this.#heartbeat(details),
+    });
     try {
       const result = await this.#call(delivery, (input) => run(input, context));
       return { kind: "completed", result };
@@ -107,7 +117,7 @@ export class ActivityRun {
       settings: this.#settings,
       hub: this.#hub,
       transactions,
-      signal: this.#controller.signal,
+      signal: this.#signal,
       work: (tx) => this.#call(delivery, (input) => body(tx, input, delivery.context)),
     }).start();
   }
@@ -117,10 +127,11 @@ export class ActivityRun {
     const { name } = this.claimed;
     const { codec, payloadBytesMax } = this.#settings;
     const { input: schema, output } = this.#definition;
-    const input = await validate(schema, delivery.input, `the input of activity "${name}"`);
-    const returned = await run(input as never);
+    const given = validate(schema, delivery.input, `the input of activity "${name}"`);
+    const returned = await run((given instanceof Promise ? await given : given) as never);
     const subject = `the result of activity "${name}"`;
-    const result = await validate(output, returned, subject);
+    const checked = validate(output, returned, subject);
+    const result: unknown = checked instanceof Promise ? await checked : checked;
     if (result === undefined) return undefined;
     const encoded = codec.encode(result, subject);
     assertPayloadSize(encoded, subject, payloadBytesMax);
@@ -146,7 +157,20 @@ export class ActivityRun {
     const { orchestrationName, orchestrationVersion, seed } = request;
     const { workerId, logger } = this.#settings;
     const { executionId, activityId, attempt } = claim;
-    const facts = {
+    const log = (level: LogLevel, message: string, fields: TraceFields | undefined): void => {
+      logger.log(level, message, {
+        instanceId,
+        executionId,
+        orchestrationName,
+        orchestrationVersion,
+        activityName: name,
+        activityId,
+        workerId,
+        ...fields,
+      });
+    };
+    const getSignal = (): AbortSignal => this.#signal;
+    return {
       instanceId,
       executionId,
       orchestrationName,
@@ -154,32 +178,38 @@ export class ActivityRun {
       activityName: name,
       activityId,
       workerId,
-    };
-    const trace =
-      (level: LogLevel) =>
-      (message: string, fields?: TraceFields): void => {
-        logger.log(level, message, { ...facts, ...fields });
-      };
-    return {
-      ...facts,
       attempt,
       idempotencyKey: `${seed}:${activityId}`,
-      signal: this.#controller.signal,
-      traceDebug: trace("debug"),
-      traceInfo: trace("info"),
-      traceWarn: trace("warn"),
-      traceError: trace("error"),
+      get signal() {
+        return getSignal();
+      },
+      traceDebug: (message, fields) => {
+        log("debug", message, fields);
+      },
+      traceInfo: (message, fields) => {
+        log("info", message, fields);
+      },
+      traceWarn: (message, fields) => {
+        log("warn", message, fields);
+      },
+      traceError: (message, fields) => {
+        log("error", message, fields);
+      },
     };
   }
 
+  #assertWanted(): void {
+    if (this.#abortError !== undefined) throw this.#abortError;
+  }
+
   async #heartbeat(details: unknown): Promise<void> {
-    this.#controller.signal.throwIfAborted();
+    this.#assertWanted();
     const { codec } = this.#settings;
     const encoded =
       details === undefined ? undefined : codec.encode(details, "the details of a heartbeat");
     const { claim } = this.claimed;
     const outcome = await this.#hub.write({ kind: "heartbeatActivity", claim, details: encoded });
     if (outcome.kind !== "accepted") this.abort("lost");
-    this.#controller.signal.throwIfAborted();
+    this.#assertWanted();
   }
 }

@@ -51,7 +51,7 @@ function effectsOf(
   subject: Partial<TurnSubject> = {},
   claims: readonly boolean[] = [],
 ): ReturnType<typeof toEffects> {
-  const options = { claims, nextSeed: "seed-of-3" };
+  const options = { claims, nextSeed: () => "seed-of-3" };
   return toEffects({ ...SUBJECT, ...subject }, { ...NOTHING, ...conclusion }, options);
 }
 

@@ -46,7 +46,7 @@ export interface EffectOptions {
   /** Which of the new activities the committing node claims at once, in their order. */
   readonly claims: readonly boolean[];
   /** Seed of the next execution, should there be one. */
-  readonly nextSeed: string;
+  readonly nextSeed: () => string;
 }
 
 export function toEffects(
@@ -59,7 +59,7 @@ export function toEffects(
     executionId,
     history: toRows(subject, conclusion.events),
     change: toChange(subject, conclusion),
-    continued: toContinued(subject, conclusion.outcome, options.nextSeed),
+    continued: toContinued(subject, conclusion.outcome, options),
     newActivities: toActivities(subject, conclusion, options.claims),
     cancelledActivities: conclusion.cancelledActivities.map((activityId) => ({
       executionId,
@@ -127,7 +127,7 @@ function toEnding(outcome: TurnOutcome): InstanceChange | undefined {
 function toContinued(
   subject: TurnSubject,
   outcome: TurnOutcome,
-  nextSeed: string,
+  { nextSeed }: EffectOptions,
 ): ContinuedExecution | undefined {
   if (outcome.kind !== "continuedAsNew") return undefined;
   const { executionId, name, version, parent, startedMs } = subject;
@@ -137,7 +137,7 @@ function toContinued(
     name,
     version: outcome.version,
     input: outcome.input,
-    seed: nextSeed,
+    seed: nextSeed(),
     parent,
     carried: outcome.carried,
     customStatus: outcome.customStatus,

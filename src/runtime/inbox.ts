@@ -53,7 +53,8 @@ function nameOf(origin: Origin): string {
 export class Inbox {
   #items: InboxItem[] = [];
   readonly #known = new Set<string>();
-  readonly #consumed = new Set<string>();
+  /** Made when an answer is under way. */
+  #consumed: Set<string> | undefined;
 
   get isEmpty(): boolean {
     return this.#items.length === 0;
@@ -65,7 +66,7 @@ export class Inbox {
   }
 
   #isKnown(name: string): boolean {
-    return this.#known.has(name) || this.#consumed.has(name);
+    return this.#known.has(name) || this.#consumed?.has(name) === true;
   }
 
   /** False when the same item is known already. */
@@ -90,11 +91,11 @@ export class Inbox {
    * @param isReading - Whether an answer of the store is under way that may still contain them (I2)
    */
   settle(items: readonly InboxItem[], isReading: boolean): void {
-    if (!isReading && this.#consumed.size > 0) this.#consumed.clear();
+    if (!isReading) this.#consumed = undefined;
     for (const { origin } of items) {
       const name = nameOf(origin);
       this.#known.delete(name);
-      if (isReading && origin.kind !== "activity") this.#consumed.add(name);
+      if (isReading && origin.kind !== "activity") (this.#consumed ??= new Set()).add(name);
     }
   }
 

@@ -11,6 +11,7 @@
  * I4. What has outlived many processes is tried alone: only then does a crash tell something.
  */
 
+import { Fifo } from "../foundation/fifo.ts";
 import { decodeMessage, encodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
@@ -66,8 +67,8 @@ export class OrchestrationDispatcher {
   readonly #parking: Parking;
   readonly #residents: ResidentCache;
   readonly #lateMail = new LateMail();
-  #ready: Resident[] = [];
-  #waitingStarts: WaitingStart[] = [];
+  readonly #ready = new Fifo<Resident>();
+  readonly #waitingStarts = new Fifo<WaitingStart>();
   /** The suspect that is being tried. */
   #trial: InstanceKey | undefined;
   #turnCount = 0;
@@ -107,8 +108,8 @@ export class OrchestrationDispatcher {
   get isIdle(): boolean {
     return (
       this.#turnCount === 0 &&
-      this.#ready.length === 0 &&
-      this.#waitingStarts.length === 0 &&
+      this.#ready.size === 0 &&
+      this.#waitingStarts.size === 0 &&
       this.#leavingCount === 0 &&
       !this.#isFetching
     );
@@ -141,14 +142,21 @@ export class OrchestrationDispatcher {
   /** Stops claiming; turns under way end, starts that wait for a turn are queued. */
   stop(): void {
     this.#isStopped = true;
-    for (const { wanted, resolve } of this.#waitingStarts.splice(0))
+    for (const { wanted, resolve } of this.#waitingStarts.drain())
       resolve(this.#starts.queue(wanted));
   }
 
   /** Everything that this node held is void; what is remembered stays (see `previousEpoch`). */
   loseAll(): void {
     for (const resident of this.#residents.all()) resident.isHeld = false;
+    this.#parts.hub.watch.notifyAll(); // They may have ended elsewhere, unheard.
     this.#hasRemembered = this.#residents.size > 0;
+  }
+
+  /** See `LocalRuntime.isRunning`. */
+  isRunning(instanceId: string): boolean {
+    const resident = this.#residents.getById(instanceId);
+    return resident?.isHeld === true && !resident.hasEnded;
   }
 
   onDelivered(messages: readonly DeliveredMessage[]): void {
@@ -245,10 +253,9 @@ export class OrchestrationDispatcher {
 
   #runReady(): void {
     const { orchestrationConcurrency } = this.#parts.settings;
-    let next = 0;
-    while (this.#turnCount < orchestrationConcurrency && next < this.#ready.length) {
-      const resident = this.#ready[next] as Resident;
-      next += 1;
+    while (this.#turnCount < orchestrationConcurrency) {
+      const resident = this.#ready.shift();
+      if (resident === undefined) break;
       this.#turnCount += 1;
       this.#runner.run(resident, (fate) => {
         this.#turnCount -= 1;
@@ -256,15 +263,12 @@ export class OrchestrationDispatcher {
         this.#runReady();
       });
     }
-    if (next > 0) this.#ready = this.#ready.slice(next);
-    next = 0;
-    while (this.#turnCount < orchestrationConcurrency && next < this.#waitingStarts.length) {
-      const { wanted, resolve } = this.#waitingStarts[next] as WaitingStart;
-      next += 1;
+    while (this.#turnCount < orchestrationConcurrency) {
+      const start = this.#waitingStarts.shift();
+      if (start === undefined) break;
       this.#turnCount += 1;
-      resolve(this.#start(wanted));
+      start.resolve(this.#start(start.wanted));
     }
-    if (next > 0) this.#waitingStarts = this.#waitingStarts.slice(next);
     if (this.#isMoreLeft && this.#room >= orchestrationConcurrency / 2) {
       this.#isMoreLeft = false;
       this.wake();
@@ -273,7 +277,7 @@ export class OrchestrationDispatcher {
 
   /** How many more instances may have a turn at once. */
   get #room(): number {
-    return this.#parts.settings.orchestrationConcurrency - this.#turnCount - this.#ready.length;
+    return this.#parts.settings.orchestrationConcurrency - this.#turnCount - this.#ready.size;
   }
 
   #afterTurn(resident: Resident, fate: Fate): void {

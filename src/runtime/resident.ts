@@ -21,6 +21,8 @@ export class Resident {
   readonly inbox: Inbox = new Inbox();
   /** A turn is running or being committed. */
   isBusy = false;
+  /** Its end is durable. */
+  hasEnded = false;
   /** False when the node's claim has ended; what is remembered may still be current. */
   isHeld = true;
   /** Something in its queue cannot be read: it has to be claimed anew, which parks it (weakness R22). */
@@ -61,6 +63,7 @@ export interface ResidencyLimits {
 export class ResidentCache {
   readonly #limits: ResidencyLimits;
   readonly #byKey = new Map<InstanceKey, Resident>();
+  readonly #byId = new Map<string, Resident>();
   #bytes = 0;
 
   constructor(limits: ResidencyLimits) {
@@ -75,6 +78,10 @@ export class ResidentCache {
     return this.#byKey.get(key);
   }
 
+  getById(instanceId: string): Resident | undefined {
+    return this.#byId.get(instanceId);
+  }
+
   all(): IterableIterator<Resident> {
     return this.#byKey.values();
   }
@@ -82,6 +89,7 @@ export class ResidentCache {
   set(resident: Resident): void {
     this.delete(resident.key);
     this.#byKey.set(resident.key, resident);
+    this.#byId.set(resident.instanceId, resident);
     this.#count(resident);
   }
 
@@ -89,6 +97,7 @@ export class ResidentCache {
     const resident = this.#byKey.get(key);
     if (resident === undefined) return;
     this.#byKey.delete(key);
+    if (this.#byId.get(resident.instanceId) === resident) this.#byId.delete(resident.instanceId);
     this.#bytes -= resident.countedBytes;
     resident.countedBytes = 0;
   }

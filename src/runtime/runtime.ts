@@ -115,6 +115,7 @@ export class Runtime implements AsyncDisposable {
       },
       tryStart: (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
         this.#orchestrations.tryStart(request, retryMs),
+      isRunning: (instanceId: string) => this.#orchestrations.isRunning(instanceId),
       onDelivered: (messages: readonly DeliveredMessage[]) => {
         this.#orchestrations.onDelivered(messages);
       },

@@ -70,6 +70,7 @@ describe("TransactionRun", () => {
     StoreHub.of(store.provider).join({
       isGathering: false,
       tryStart: () => undefined,
+      isRunning: () => false,
       onDelivered: (messages) => {
         delivered.push(...messages.map(({ instanceId }) => instanceId));
       },

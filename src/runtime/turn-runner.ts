@@ -224,7 +224,7 @@ export class TurnRunner {
       startedMs: startedMs === 0 ? execution.nowMs : startedMs,
     };
     const claims = this.#parts.activities.reserve(conclusion.activities);
-    return toEffects(subject, conclusion, { claims, nextSeed: systemRandom.uuid() });
+    return toEffects(subject, conclusion, { claims, nextSeed: () => systemRandom.uuid() });
   }
 
   /** Lets the effects of a durable turn out. */
@@ -246,6 +246,8 @@ export class TurnRunner {
       this.#log("debug", resident, "Results of activities came too late", { count: droppedCount });
     }
     this.#logTurn(resident, conclusion);
+    const { kind } = conclusion.outcome;
+    resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before anybody is told.
     if (effects.change !== undefined || effects.keyValues !== undefined)
       hub.watch.notify(resident.instanceId);
     return this.#next(resident, conclusion, effects);
@@ -287,7 +289,7 @@ export class TurnRunner {
       ...left.flatMap((item) => this.#forward(item)),
       hub.insist(release), // (I5)
     ]);
-    if (how.blocked !== undefined) hub.watch.notify(resident.instanceId);
+    hub.watch.notify(resident.instanceId); // It is parked now, or its end may come from elsewhere.
     return "handedBack";
   }
 

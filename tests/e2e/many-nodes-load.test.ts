@@ -50,7 +50,7 @@ async function countingHeir(
   return {
     expectBatches() {
       // A look for each batch of outcomes, and each look also asks for suspects.
-      const most = (2 * COUNT) / 100 + 20;
+      const most = (2 * COUNT) / 90 + 20;
       for (const [name, count] of Object.entries({ ...counts, commits: store.batches.length })) {
         expect(count, name).toBeLessThanOrEqual(most);
       }

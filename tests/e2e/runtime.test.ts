@@ -77,6 +77,43 @@ async function noNodes(): Promise<boolean> {
   return nodes.every(({ label }) => label.endsWith("(presence)"));
 }
 
+describe("waiting for what this process runs", () => {
+  test("reads nothing before the end, and the end once", async () => {
+    let readCount = 0;
+    const { provider } = hooked(store, undefined, {
+      readInstances: (ids) => {
+        readCount += ids.length;
+        return store.readInstances(ids);
+      },
+    });
+    await start({ store: provider, orchestrations: [listener] });
+    const here = new Client(provider);
+    const handle = await here.startOrchestration("l", listener, undefined);
+    const result = handle.result(LIMIT);
+    await here.raiseEvent("l", "go", 7);
+    expect(await result).toBe(7);
+    expect(readCount).toBe(1);
+  });
+
+  test("G3 finds an end that came elsewhere while the node here did not know that it was lost", async () => {
+    // Two processes, as it were; neither hears of what the other does.
+    const mine = hooked(store).provider;
+    const theirs = hooked(store).provider;
+    const here = new Client(mine);
+    const runtime = await start({ store: mine, orchestrations: [listener], lease: "900ms" });
+    await here.startOrchestration("l", listener, undefined);
+    const held = (await store.listNodes()).find(({ label }) => label === runtime.workerId);
+    await store.removeNode(held?.id ?? 0);
+    await start({ store: theirs, orchestrations: [listener] });
+    const there = new Client(theirs);
+    await there.raiseEvent("l", "go", 7);
+    await there.waitForOrchestration("l", LIMIT);
+    expect(StoreHub.of(mine).isRunning("l")).toBe(true);
+    // Neither the last look of a timeout nor the slow safety net may be what finds it.
+    expect(await here.getHandle("l", listener).result()).toBe(7);
+  }, 15_000);
+});
+
 describe("commits (budget)", () => {
   test.each([1, 10, 100])("a chain of %i activities costs one more commit", async (n) => {
     await start({ activities: [step], orchestrations: [chain] });
