@@ -5,12 +5,18 @@
  * I1. What this connection commits by itself is never reported: SQLite's `data_version` counts the
  *     commits of others.
  * I2. The timer exists only while somebody listens, and keeps no process alive.
+ * I3. After a while in which nothing has changed it looks more rarely: an idle process costs next to
+ *     nothing, and a busy neighbour is seen soon.
  */
 
 import type { StoreChange } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 
 type Listener = (change: StoreChange) => void;
+
+/** Looks without a change after which it is quiet, and how many times rarer they are then. */
+const QUIET_LOOKS = 200;
+const QUIET_FACTOR = 5;
 
 /** The file does not say what has changed. */
 const ANYTHING: StoreChange = { hasWork: true };
@@ -21,6 +27,7 @@ export class ChangeWatch {
   readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
   #seen: unknown;
+  #unchangedLooks = 0;
 
   /** @param pollMs - Undefined where no other process can reach the store */
   constructor(connection: Connection, pollMs: number | undefined) {
@@ -35,7 +42,8 @@ export class ChangeWatch {
     this.#listeners.add(entry);
     if (this.#timer === undefined && this.#pollMs !== undefined) {
       this.#seen = this.#read();
-      this.#timer = setInterval(() => this.#poll(), this.#pollMs).unref();
+      this.#unchangedLooks = 0;
+      this.#arm(this.#pollMs);
     }
     return () => {
       this.#listeners.delete(entry);
@@ -55,14 +63,24 @@ export class ChangeWatch {
   }
 
   #stop(): void {
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     this.#timer = undefined;
   }
 
-  #poll(): void {
+  #arm(pollMs: number): void {
+    const delayMs = this.#unchangedLooks < QUIET_LOOKS ? pollMs : pollMs * QUIET_FACTOR; // (I3)
+    this.#timer = setTimeout(() => {
+      this.#arm(pollMs);
+      this.#look();
+    }, delayMs).unref();
+  }
+
+  #look(): void {
     const version = this.#read();
+    this.#unchangedLooks += 1;
     if (version === this.#seen) return;
     this.#seen = version;
+    this.#unchangedLooks = 0;
     for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 

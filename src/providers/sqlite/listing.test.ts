@@ -59,6 +59,26 @@ describe.each(BACKINGS)("listing the instances of a %s store (31 management)", (
     ]);
   });
 
+  test("goes page by page by time, also where times are equal or have gone back", async () => {
+    const store = await StoreUnderTest.open(backing);
+    const times = [50, 30, 30, 40, 30, 90];
+    for (const [i, ms] of times.entries()) {
+      store.clock.ms = 1_000_000 + ms;
+      await store.start(`i-${i}`);
+    }
+    const expected = [["i-0", "i-3"], ["i-4", "i-2"], ["i-1"]];
+    const query = { createdBeforeMs: 1_000_090, createdAfterMs: 1_000_010, limit: 2 };
+    expect(await allPages(store, query)).toEqual(expected);
+    expect(await allPages(store, { ...query, idPrefix: "i" })).toEqual(expected);
+    const statuses = ["Pending", "Failed"] as const;
+    expect(await allPages(store, { ...query, name: "order", statuses })).toEqual(expected);
+    // A cursor belongs to its filters.
+    const { cursor } = await store.provider.listInstances(query);
+    await expect(store.provider.listInstances({ limit: 2, cursor })).rejects.toThrow(
+      /these filters/,
+    );
+  });
+
   test("keeps its place while instances come", async () => {
     const store = await filled();
     const first = await store.provider.listInstances({ limit: 2 });

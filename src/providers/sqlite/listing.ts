@@ -4,6 +4,9 @@
  * Every way stays quick however many instances there are. The one index on (name, status) serves
  * both filters: names are few, so a status is looked up under each name, and newest-first merges
  * what is found. A second index on status alone would be paid for by every instance, twice.
+ *
+ * Where times are asked for, the index on them is walked, and age is the time of creation. Otherwise
+ * it is the number of the row, which is nearly the same: a clock may go back.
  */
 
 import { ProviderError } from "../../provider/errors.ts";
@@ -26,11 +29,10 @@ const PREFIX_ROWS_MAX = 2_000;
 const END_OF_ALL = "coalesce(?, x'')";
 
 // The plus keeps ids out of the choice of index: a range of ids would have to be sorted by age.
-const FILTERS = `
-  and created_ms > ?
-  and created_ms < ?
+const IN_RANGE = `
   and +id >= ?
-  and +id < ${END_OF_ALL}
+  and +id < ${END_OF_ALL}`;
+const FILTERS = `${IN_RANGE}
 order by seq desc
 limit ?`;
 
@@ -38,6 +40,17 @@ const FIND_ALL = `
 select seq
 from instances
 where seq < ?${FILTERS}`;
+
+const FIND_BY_TIME = `
+select seq
+from instances indexed by instances_by_creation
+where created_ms > ?
+  and created_ms < ?
+  and (created_ms, seq) < (?, ?)
+  and (? is null or name = ?)
+  and (? is null or instr(?, ',' || status || ','))${IN_RANGE}
+order by created_ms desc, seq desc
+limit ?`;
 
 const FIND_UNDER_NAME = `
 select seq
@@ -81,12 +94,23 @@ interface Range {
   readonly createdBeforeMs: number;
   readonly from: string;
   readonly to: string | null;
+  /** No id is excluded. */
   readonly isOpen: boolean;
+  /** A time is excluded. */
+  readonly isTimed: boolean;
+}
+
+/** The last row of the page before. */
+interface Position {
+  readonly seq: number;
+  /** Only of pages by time. */
+  readonly createdMs: number;
 }
 
 export class Listing {
   readonly #instances: Instances;
   readonly #findAll: SqliteStatement;
+  readonly #findByTime: SqliteStatement;
   readonly #findUnderName: SqliteStatement;
   readonly #findFilteredUnderName: SqliteStatement;
   readonly #findPrefix: SqliteStatement;
@@ -95,6 +119,7 @@ export class Listing {
   constructor(connection: Connection, instances: Instances) {
     this.#instances = instances;
     this.#findAll = connection.prepare(FIND_ALL);
+    this.#findByTime = connection.prepare(FIND_BY_TIME);
     this.#findUnderName = connection.prepare(FIND_UNDER_NAME);
     this.#findFilteredUnderName = connection.prepare(FIND_FILTERED_UNDER_NAME);
     this.#findPrefix = connection.prepare(FIND_PREFIX);
@@ -102,45 +127,60 @@ export class Listing {
   }
 
   read(query: ListQuery): ListPage {
-    const before = query.cursor === undefined ? Number.MAX_SAFE_INTEGER : parseCursor(query.cursor);
+    const range = toRange(query);
+    const before = query.cursor === undefined ? NEWEST : parseCursor(query.cursor, range);
     // One more than asked tells whether another page follows.
-    const rows = this.#readRows(query, before, query.limit + 1);
+    const rows = this.#readRows(query, range, { before, wanted: query.limit + 1 });
     const page = rows.slice(0, query.limit);
     const last = page.at(-1);
     if (rows.length <= query.limit || last === undefined) return { rows: page };
-    return { rows: page, cursor: String(last.key) };
+    const time = range.isTimed ? `${last.createdMs}.` : "";
+    return { rows: page, cursor: `${time}${last.key}` };
   }
 
-  #readRows(query: ListQuery, before: number, wanted: number): InstanceRow[] {
-    const range = toRange(query);
+  #readRows(query: ListQuery, range: Range, page: Page): InstanceRow[] {
     const prefixed = this.#findByPrefix(query.idPrefix, range);
-    if (prefixed !== undefined) {
-      const newestFirst = prefixed.filter((seq) => seq < before).sort((a, b) => b - a);
-      return this.#readMatching(newestFirst, query, wanted);
-    }
-    const isPlain = query.name === undefined && query.statuses === undefined;
-    const seqs = isPlain
-      ? toSeqs(this.#findAll.all(before, ...toValues(range, wanted)))
-      : this.#findByFacts(query, range, { before, wanted });
-    return seqs.flatMap((seq) => this.#instances.readBySeq(seq) ?? []);
+    if (prefixed !== undefined) return this.#readPrefixed(prefixed, query, range, page);
+    return this.#find(query, range, page).flatMap((seq) => this.#instances.readBySeq(seq) ?? []);
   }
 
-  #findByFacts(
-    query: ListQuery,
-    range: Range,
-    page: { readonly before: number; readonly wanted: number },
-  ): number[] {
+  #find(query: ListQuery, range: Range, page: Page): number[] {
+    if (range.isTimed) return this.#findInTime(query, range, page);
+    const isPlain = query.name === undefined && query.statuses === undefined;
+    if (!isPlain) return this.#findByFacts(query, range, page);
+    return toSeqs(this.#findAll.all(page.before.seq, ...toValues(range, page.wanted)));
+  }
+
+  #findInTime({ name, statuses }: ListQuery, range: Range, { before, wanted }: Page): number[] {
+    const list = statuses === undefined ? null : `,${statuses.join(",")},`;
+    return toSeqs(
+      this.#findByTime.all(
+        range.createdAfterMs,
+        range.createdBeforeMs,
+        before.createdMs,
+        before.seq,
+        name ?? null,
+        name ?? null,
+        list,
+        list,
+        ...toValues(range, wanted),
+      ),
+    );
+  }
+
+  #findByFacts(query: ListQuery, range: Range, page: Page): number[] {
+    const before = page.before.seq;
     const names = query.name === undefined ? this.#listNames() : [query.name];
     const statuses = query.statuses === undefined ? STATUSES : [...new Set(query.statuses)];
     const found = names.flatMap((name) =>
       statuses.flatMap((status) =>
         toSeqs(
           range.isOpen
-            ? this.#findUnderName.all(name, status, page.before, page.wanted)
+            ? this.#findUnderName.all(name, status, before, page.wanted)
             : this.#findFilteredUnderName.all(
                 name,
                 status,
-                page.before,
+                before,
                 ...toValues(range, page.wanted),
               ),
         ),
@@ -156,6 +196,20 @@ export class Listing {
     return seqs.length > PREFIX_ROWS_MAX ? undefined : seqs;
   }
 
+  #readPrefixed(
+    seqs: readonly number[],
+    query: ListQuery,
+    range: Range,
+    { before, wanted }: Page,
+  ): InstanceRow[] {
+    if (range.isTimed) {
+      const rows = this.#readMatching(seqs, query, seqs.length).sort(byTime);
+      return rows.filter((row) => isBefore(row, before)).slice(0, wanted);
+    }
+    const newestFirst = seqs.filter((seq) => seq < before.seq).sort((a, b) => b - a);
+    return this.#readMatching(newestFirst, query, wanted);
+  }
+
   #readMatching(seqs: readonly number[], query: ListQuery, wanted: number): InstanceRow[] {
     const rows: InstanceRow[] = [];
     for (const seq of seqs) {
@@ -169,6 +223,22 @@ export class Listing {
   #listNames(): string[] {
     return this.#readNames.all().map((row) => (row as { name: string }).name);
   }
+}
+
+/** What a page is to begin with, and how many rows it may have. */
+interface Page {
+  readonly before: Position;
+  readonly wanted: number;
+}
+
+const NEWEST: Position = { seq: Number.MAX_SAFE_INTEGER, createdMs: Number.MAX_SAFE_INTEGER };
+
+function byTime(a: InstanceRow, b: InstanceRow): number {
+  return b.createdMs - a.createdMs || (b.key as number) - (a.key as number);
+}
+
+function isBefore(row: InstanceRow, { seq, createdMs }: Position): boolean {
+  return row.createdMs < createdMs || (row.createdMs === createdMs && (row.key as number) < seq);
 }
 
 function matches(row: InstanceRow, query: ListQuery): boolean {
@@ -187,13 +257,13 @@ function toRange(query: ListQuery): Range {
     createdBeforeMs: query.createdBeforeMs ?? Number.MAX_SAFE_INTEGER,
     from,
     to: endOfPrefix(from),
-    isOpen:
-      query.createdAfterMs === undefined && query.createdBeforeMs === undefined && from === "",
+    isOpen: from === "",
+    isTimed: query.createdAfterMs !== undefined || query.createdBeforeMs !== undefined,
   };
 }
 
 function toValues(range: Range, limit: number): SqlValue[] {
-  return [range.createdAfterMs, range.createdBeforeMs, range.from, range.to, limit];
+  return [range.from, range.to, limit];
 }
 
 /** The first text that no longer begins with the prefix, in the order of UTF-8; null for none. */
@@ -212,12 +282,15 @@ function toSeqs(rows: readonly unknown[]): number[] {
   return rows.map((row) => (row as { seq: number }).seq);
 }
 
-function parseCursor(cursor: string): number {
-  if (/^\d{1,16}$/.test(cursor)) return Number(cursor);
+function parseCursor(cursor: string, { isTimed }: Range): Position {
+  const [, time, seq] = /^(?:(\d{1,16})\.)?(\d{1,16})$/.exec(cursor) ?? [];
+  if (seq !== undefined && (time !== undefined) === isTimed) {
+    return { seq: Number(seq), createdMs: Number(time ?? 0) };
+  }
   throw new ProviderError(
     "store_failed",
-    `Cannot list instances: the cursor "${cursor.slice(0, 100)}" is none of this store's; ` +
-      "pass the cursor of a page, unchanged",
+    `Cannot list instances: the cursor "${cursor.slice(0, 100)}" is none of this store's for these ` +
+      "filters; pass the cursor of a page, unchanged",
     { retryable: false },
   );
 }

@@ -59,6 +59,7 @@ create table instances (
 ) strict;
 
 create index instances_by_name on instances (name, status);
+create index instances_by_creation on instances (created_ms);
 create index instances_by_parent on instances (parent_id) where parent_id is not null;
 create index instances_by_retry on instances (retry_ms) where retry_ms > 0;
 
