@@ -245,6 +245,8 @@ describe("with 1,000,000 instances", () => {
         "instances by instances_ready",
         "instances by instances_ready, index only",
         "instances by instances_retry",
+        "instances by instances_tried",
+        "instances by instances_tried, index only",
         "messages by messages_by_visibility, index only",
         "messages by messages_pkey",
         "timers by timers_by_time, index only",

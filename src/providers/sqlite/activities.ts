@@ -86,6 +86,13 @@ where a.owner is null
 order by a.visible_ms, a.instance, a.execution, a.activity_id
 limit ?`;
 
+const HAS_TRIED = `
+select 1
+from activities
+where attempt > 1
+  and attempt >= ?
+limit 1`;
+
 const CLAIM = `
 update activities
 set owner = ?, attempt = attempt + 1
@@ -134,6 +141,7 @@ export class Activities {
   readonly #unblock: SqliteStatement;
   readonly #findWaiting: SqliteStatement;
   readonly #claim: SqliteStatement;
+  readonly #hasTried: SqliteStatement;
   readonly #nextDue: SqliteStatement;
 
   constructor(connection: Connection) {
@@ -148,6 +156,7 @@ export class Activities {
     this.#unblock = connection.prepare(UNBLOCK);
     this.#findWaiting = connection.prepare(FIND_WAITING);
     this.#claim = connection.prepare(CLAIM);
+    this.#hasTried = connection.prepare(HAS_TRIED);
     this.#nextDue = connection.prepare(NEXT_DUE);
   }
 
@@ -217,6 +226,8 @@ export class Activities {
   }
 
   hasWaiting(nowMs: number, filter: WorkFilter): boolean {
+    const { from } = filter.attempts;
+    if (from > 1 && this.#hasTried.get(from) === undefined) return false; // As in `claims.ts`.
     return this.#findVisible(nowMs, filter, 1).length > 0;
   }
 

@@ -39,6 +39,9 @@ export function toFilter(
 
 /** Whether {@link claimInstances} would find anything; needs no write lock. */
 export function hasClaimableInstance(tables: Tables, nowMs: number, filter: WorkFilter): boolean {
+  // Suspects are few and mostly there are none: all other work must not be walked over to say so.
+  const { from } = filter.attempts;
+  if (from > 1 && !tables.instances.hasTried(from)) return false;
   return (
     tables.messages.findClaimable(nowMs, filter, 1).length > 0 ||
     tables.timers.findClaimable(nowMs, filter, 1).length > 0

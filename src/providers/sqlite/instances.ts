@@ -104,6 +104,13 @@ from instances
 where retry_ms > 0
   and retry_ms > ?`;
 
+const HAS_TRIED = `
+select 1
+from instances
+where attempts > 1
+  and attempts >= ?
+limit 1`;
+
 const REMOVE = `
 delete from instances
 where seq = ?`;
@@ -167,6 +174,7 @@ export class Instances {
   readonly #setBlocked: SqliteStatement;
   readonly #unblock: SqliteStatement;
   readonly #nextRetry: SqliteStatement;
+  readonly #hasTried: SqliteStatement;
   readonly #remove: SqliteStatement;
 
   constructor(connection: Connection) {
@@ -186,6 +194,7 @@ export class Instances {
     this.#setBlocked = connection.prepare(SET_BLOCKED);
     this.#unblock = connection.prepare(UNBLOCK);
     this.#nextRetry = connection.prepare(NEXT_RETRY);
+    this.#hasTried = connection.prepare(HAS_TRIED);
     this.#remove = connection.prepare(REMOVE);
   }
 
@@ -279,6 +288,11 @@ export class Instances {
   /** When the next parked instance may be tried again. */
   nextRetryMs(afterMs: number): number | undefined {
     return (this.#nextRetry.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
+  }
+
+  /** Whether any has so many attempts behind it; at least 2 are asked for. */
+  hasTried(attempts: number): boolean {
+    return this.#hasTried.get(attempts) !== undefined;
   }
 
   remove(seq: number): void {

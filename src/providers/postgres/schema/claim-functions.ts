@@ -10,6 +10,8 @@
  * F4. A node is handed work that it has code for, and work that no live node has code for.
  * F5. What is due for one instance is read by the instance (`+ 0` keeps the index on times out of it):
  *     however much is due for others, it is not looked at.
+ * F6. Suspects (work with attempts behind it) are few, and mostly there are none: an index of their
+ *     own says so, and all other work is not walked over.
  */
 
 /** Whether a node has code for a row, or no node of the list has (F4). */
@@ -35,7 +37,9 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
   select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
-  if not found then
+  if not found or p_from > 1 and not p_is_repeated and not exists (
+    select 1 from @.instances i where i.attempts > 1 and i.attempts >= p_from
+  ) then
     return json_build_object('now', v_now, 'items', '[]'::json);
   end if;
   if p_is_repeated then
@@ -90,7 +94,9 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
   select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
-  if not found then
+  if not found or p_from > 1 and not p_is_repeated and not exists (
+    select 1 from @.activities a where a.attempt > 1 and a.attempt >= p_from
+  ) then
     return json_build_object('now', v_now, 'items', '[]'::json);
   end if;
   if not p_is_repeated or not exists (

@@ -76,6 +76,7 @@ create table @.instances (
 create index instances_ready on @.instances (ready_ms, seq)
   where owner is null and ready_ms is not null;
 create index instances_owner on @.instances (owner) where owner is not null;
+create index instances_tried on @.instances (attempts) where attempts > 1;
 create index instances_retry on @.instances (retry_ms) where retry_ms > 0;
 create index instances_by_creation on @.instances (created_ms, seq);
 create index instances_by_name on @.instances (name, status, created_ms, seq);
@@ -145,6 +146,7 @@ create table @.activities (
 ) ${QUEUE};
 
 create index activities_waiting on @.activities (visible_ms, instance) where owner is null;
+create index activities_tried on @.activities (attempt) where attempt > 1;
 
 create table @.key_values (
   instance bigint not null,

@@ -61,6 +61,7 @@ create table instances (
 create index instances_by_name on instances (name, status);
 create index instances_by_creation on instances (created_ms);
 create index instances_by_parent on instances (parent_id) where parent_id is not null;
+create index instances_by_attempts on instances (attempts) where attempts > 1;
 create index instances_by_retry on instances (retry_ms) where retry_ms > 0;
 
 create table executions (
@@ -122,6 +123,7 @@ create table activities (
   primary key (instance, execution, activity_id)
 ) strict, without rowid;
 
+create index activities_by_attempt on activities (attempt) where attempt > 1;
 create index activities_waiting on activities (visible_ms) where owner is null;
 
 create table key_values (
