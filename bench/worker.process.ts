@@ -27,8 +27,7 @@ const CODE: Readonly<Record<WorkerRole, Omit<RuntimeOptions, "store">>> = {
     activityConcurrency: 1_000_000,
     lease: LEASE_MS,
   },
-  // A short lease, so that it soon counts as idle.
-  crowd: { orchestrations: [waiting], lease: "500ms" },
+  crowd: { orchestrations: [waiting] },
 };
 
 const store = await openStoreAt(JSON.parse(addressText) as StoreAddress);
@@ -66,7 +65,8 @@ async function answer(request: object): Promise<object> {
   await sleep(idleMs);
   const { user, system } = process.cpuUsage(cpu);
   const cpuShare = (user + system) / 1_000 / Math.max(1, performance.now() - startMs);
-  return { rssBytes: process.memoryUsage().rss, cpuShare };
+  const { queryCount } = store as { readonly queryCount?: number };
+  return { rssBytes: process.memoryUsage().rss, cpuShare, queryCount };
 }
 
 process.on("message", (request: { readonly isEnd?: boolean }) => {

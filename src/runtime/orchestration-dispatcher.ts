@@ -332,9 +332,10 @@ export class OrchestrationDispatcher {
         // A node that has left the list comes back only for work.
         if (nodes.current === undefined && !(await hub.hasClaimableWork())) break;
         const node = await nodes.acquire();
+        // News for what is held first: somebody waits for it now.
+        if (this.#isHeldReadWanted) await this.#readHeld(node);
         isMore = await this.#claim(node);
         await this.#claimTrial(node);
-        if (this.#isHeldReadWanted) await this.#readHeld(node);
       }
       const dueMs = await hub.provider.nextDueMs(askedMs);
       if (dueMs !== undefined) due.note(dueMs);

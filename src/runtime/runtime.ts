@@ -142,7 +142,10 @@ export class Runtime implements AsyncDisposable {
 
   #wake(): void {
     this.#orchestrations.wake();
-    this.#activities.claimMore();
+    // Instances first: what is new for those that are held is waited for, activities are mostly taken.
+    setImmediate(() => {
+      this.#activities.claimMore();
+    });
   }
 
   get #isIdle(): boolean {

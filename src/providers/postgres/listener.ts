@@ -1,7 +1,8 @@
 /**
  * Hears of what other processes change.
  *
- * I1. The connection, its timers and the pool's attention exist only while somebody listens.
+ * I1. The connection and its timers exist only while somebody listens, and a little longer: who waits
+ *     again and again does not connect again and again.
  * I2. Our own commits are not reported: their news is told in this process already.
  * I3. Whatever may have been missed (before the connection listens, while it was broken, a pooler that
  *     passes nothing on) is made up for: as soon as it listens, and every `pollMs`, everybody is told
@@ -16,6 +17,8 @@ import type { PgNotification, PgPool, PgPoolClient } from "./driver.ts";
 type Listener = (change: StoreChange) => void;
 
 const ANYTHING: StoreChange = { hasWork: true };
+/** How long the connection is kept for the next one who listens. */
+const LINGER_MS = 10_000;
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 10_000;
 
@@ -37,6 +40,7 @@ export class ChangeListener {
   #timer: ReturnType<typeof setInterval> | undefined;
   #session: Promise<void> | undefined;
   #hangUp: (() => void) | undefined;
+  #lingering: ReturnType<typeof setTimeout> | undefined;
   #version: string | undefined;
 
   constructor(options: ChangeListenerOptions) {
@@ -48,10 +52,15 @@ export class ChangeListener {
     // The same function may listen twice.
     const entry: Listener = (change) => listener(change);
     this.#listeners.add(entry);
+    clearTimeout(this.#lingering);
+    this.#lingering = undefined;
     this.#start();
     return () => {
       this.#listeners.delete(entry);
-      if (this.#listeners.size === 0) this.#stop();
+      if (this.#isWanted || this.#lingering !== undefined) return;
+      this.#lingering = setTimeout(() => {
+        this.#stop();
+      }, LINGER_MS).unref();
     };
   }
 
@@ -62,7 +71,7 @@ export class ChangeListener {
   }
 
   get #isWanted(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.size > 0 || this.#lingering !== undefined;
   }
 
   #start(): void {
@@ -76,6 +85,8 @@ export class ChangeListener {
   }
 
   #stop(): void {
+    clearTimeout(this.#lingering);
+    this.#lingering = undefined;
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#hangUp?.();

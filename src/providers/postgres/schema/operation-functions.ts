@@ -169,8 +169,10 @@ begin
     n.blocked is not null as is_blocked
   into i
   from @.instances n where n.seq = (op -> 'key')::bigint;
-  outcome := @.why_lost(i, found, op);
-  if outcome is not null then
+  -- Whose node the owner is, that node is registered (T3): a current claim needs no further look.
+  if not found or (i.owner = (op -> 'node')::bigint and i.epoch = (op -> 'epoch')::integer) is not true
+  then
+    outcome := @.why_lost(i, i.seq is not null, op);
     return;
   end if;
   if i.execution <> (v_effects -> 'x')::integer then
@@ -179,7 +181,13 @@ begin
   end if;
   if v_consumed is not null then
     v_count := jsonb_array_length(v_consumed);
-    if v_count > 1 then
+    if v_count = 1 then
+      delete from @.activities a
+      where a.instance = i.seq and a.execution = (v_consumed -> 0 -> 0)::integer
+        and a.activity_id = (v_consumed -> 0 -> 1)::integer and a.owner = i.owner
+        and a.attempt = (v_consumed -> 0 -> 2)::integer;
+      get diagnostics v_count = row_count;
+    else
       -- Looking first is needed only where the second of several could be the one that is lost.
       select count(*) into v_count from (
         select 1 from @.activities a, jsonb_array_elements(v_consumed) as t (c)
@@ -188,13 +196,13 @@ begin
           and a.attempt = (t.c -> 2)::integer
         for update of a
       ) as locked;
-    end if;
-    if v_count = jsonb_array_length(v_consumed) then
-      delete from @.activities a using jsonb_array_elements(v_consumed) as t (c)
-      where a.instance = i.seq and a.execution = (t.c -> 0)::integer
-        and a.activity_id = (t.c -> 1)::integer and a.owner = i.owner
-        and a.attempt = (t.c -> 2)::integer;
-      get diagnostics v_count = row_count;
+      if v_count = jsonb_array_length(v_consumed) then
+        delete from @.activities a using jsonb_array_elements(v_consumed) as t (c)
+        where a.instance = i.seq and a.execution = (t.c -> 0)::integer
+          and a.activity_id = (t.c -> 1)::integer and a.owner = i.owner
+          and a.attempt = (t.c -> 2)::integer;
+        get diagnostics v_count = row_count;
+      end if;
     end if;
     if v_count <> jsonb_array_length(v_consumed) then
       outcome := @.claim_lost('an activity whose completion it contains is not this node''s any more');

@@ -114,6 +114,9 @@ begin
     values (p_seq, v_message, p_now, v_continued ->> 'b');
     delivered := delivered || jsonb_build_array(jsonb_build_array('c', 0, p_id, p_seq, v_message));
   end if;
+  if not p_effects ?| array['st', 'm'] then
+    return;
+  end if;
   -- Children first: a message of the same turn may be meant for one of them.
   for e in select jsonb_array_elements(p_effects -> 'st') loop
     select * into s from @.insert_instance(e, p_now, null, null);
