@@ -238,6 +238,7 @@ export class TurnRunner {
     this.#parking.forget(resident.instanceId);
     resident.bytes += effectBytes(effects);
     if (resident.startedMs === 0) resident.startedMs = resident.execution.nowMs;
+    this.#logTurn(resident, conclusion); // Before what the turn has scheduled says anything.
     activities.accept(resident.claim, resident.instanceId, effects);
     activities.cancel(key, effects.cancelledActivities);
     // Their rows are gone: a turn that consumed them would be refused as a whole.
@@ -245,7 +246,6 @@ export class TurnRunner {
     if (droppedCount > 0) {
       this.#log("debug", resident, "Results of activities came too late", { count: droppedCount });
     }
-    this.#logTurn(resident, conclusion);
     const { kind } = conclusion.outcome;
     resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before anybody is told.
     if (effects.change !== undefined || effects.keyValues !== undefined)
