@@ -1,15 +1,15 @@
 /** The history of a chain that has taken many steps, made up without taking them. */
 
-import { encodeEvents, HISTORY_FORMAT } from "../src/history/codec.ts";
-import type { RecordedEvent } from "../src/history/event.ts";
-import { encodeMessage } from "../src/history/message.ts";
+import { encodeEvents, HISTORY_FORMAT } from "#internal/history/codec";
+import type { RecordedEvent } from "#internal/history/event";
+import { encodeMessage } from "#internal/history/message";
 import type {
   ConsumedWork,
   HistoryRow,
   InstanceClaim,
   Provider,
   TurnEffects,
-} from "../src/provider/provider.ts";
+} from "#internal/provider/provider";
 import { chainThenWait } from "./programs.ts";
 
 const SEED = "00000000-0000-4000-8000-000000000000";

@@ -7,9 +7,9 @@
 
 import { rmSync } from "node:fs";
 
-import { findBinding } from "../src/providers/sqlite/binding.ts";
-import { openDatabase, type SqliteDatabase } from "../src/providers/sqlite/driver.ts";
-import { initial } from "../src/providers/sqlite/schema/0001-initial.ts";
+import { findBinding } from "#internal/providers/sqlite/binding";
+import { openDatabase, type SqliteDatabase } from "#internal/providers/sqlite/driver";
+import { initial } from "#internal/providers/sqlite/schema/0001-initial";
 import { ascending, median, percentile } from "./measure.ts";
 import type { Durability } from "./options.ts";
 import type { FloorResult } from "./store.ts";

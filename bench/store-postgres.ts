@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type PgPool, PostgresProvider } from "duroxide-ts/postgres";
 import pg from "pg";
 
-import { StoreHub } from "../src/provider/hub.ts";
+import { StoreHub } from "#internal/provider/hub";
 import type { StoreCounts } from "../tests/support/counting-sqlite.ts";
 import { startServer } from "../tests/support/postgres-server.ts";
 import { measurePostgresFloor, writeRawPostgres } from "./floor-postgres.ts";

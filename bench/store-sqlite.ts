@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { SqliteProvider } from "duroxide-ts/sqlite";
 
-import { StoreHub } from "../src/provider/hub.ts";
+import { StoreHub } from "#internal/provider/hub";
 import { createCountingBinding } from "../tests/support/counting-sqlite.ts";
 import { measureFloor, openRawDatabase } from "./floor-sqlite.ts";
 import type { Durability } from "./options.ts";

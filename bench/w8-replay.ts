@@ -6,10 +6,10 @@
 
 import { Client, jsonCodec, Runtime, silentLogger } from "duroxide-ts";
 
-import { decodeEvents, encodeEvents, HISTORY_FORMAT } from "../src/history/codec.ts";
-import { PAYLOAD_BYTES_MAX } from "../src/foundation/limits.ts";
-import { Execution } from "../src/replay/execution.ts";
-import { startTurn, type TurnResult } from "../src/replay/turn.ts";
+import { decodeEvents, encodeEvents, HISTORY_FORMAT } from "#internal/history/codec";
+import { PAYLOAD_BYTES_MAX } from "#internal/foundation/limits";
+import { Execution } from "#internal/replay/execution";
+import { startTurn, type TurnResult } from "#internal/replay/turn";
 import { toTurns, writeChain } from "./chain-history.ts";
 import { chainThenWait, go, increment } from "./programs.ts";
 import type { Bench, Sample, Workload } from "./workload.ts";

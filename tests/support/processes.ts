@@ -10,10 +10,20 @@ export interface Child {
   readonly exited: Promise<unknown>;
 }
 
-/** @param file - A `*.process.ts` file */
-export function startProcess(file: URL, args: readonly string[]): Child {
+/** What `src` runs as, without a build. */
+const FROM_SOURCE = ["--conditions=@duroxide-ts/source"];
+
+/**
+ * @param file - A `*.process.ts` file
+ * @param conditions - Which form of the package it runs, as options of Node
+ */
+export function startProcess(
+  file: URL,
+  args: readonly string[],
+  conditions: readonly string[] = FROM_SOURCE,
+): Child {
   const child = fork(file, args, {
-    execArgv: ["--import", "tsx", "--conditions=@duroxide-ts/source"],
+    execArgv: ["--import", "tsx", ...conditions],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   const exited = once(child, "exit");
