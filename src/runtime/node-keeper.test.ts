@@ -21,6 +21,7 @@ class World {
   readonly warnings: string[] = [];
   isBusy = false;
   isStoreDown = false;
+  isParkedLocked = false;
   writeCount = 0;
   lookCount = 0;
   readonly codes: unknown[] = [];
@@ -35,6 +36,7 @@ class World {
       },
       unblockWork: async () => {
         this.#write();
+        if (this.isParkedLocked) throw busy();
         this.told.push("unblocked");
       },
       renewNode: async (node) => {
@@ -115,6 +117,19 @@ test("a dead node that cannot be removed now keeps nobody from removing the othe
   expect(world.warnings).toEqual([
     "Cannot take over the work of a node that has died; trying again",
   ]);
+});
+
+test("parked work that is locked when a node comes is freed with a later look", async () => {
+  world.isParkedLocked = true;
+  await world.keeper.announce();
+  world.add("dead", LEASE_MS, true);
+  await world.keeper.acquire();
+  await world.after(0);
+  // Nothing else waits for it.
+  expect(world.told).toEqual(["removed dead", "freed"]);
+  world.isParkedLocked = false;
+  await world.after(1);
+  expect(world.told).toContain("unblocked");
 });
 
 describe("our own lease", () => {

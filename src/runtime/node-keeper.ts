@@ -25,6 +25,7 @@
  *     all leases are equal; any rarer would break the bound); one that works looks with each renewal.
  */
 
+import { isDuroxideError } from "../foundation/errors.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
 import type { Logger } from "../observability/logger.ts";
@@ -131,7 +132,25 @@ export class NodeKeeper {
     });
     this.#presenceDueMs = systemClock.monotonicMs() + (leaseMs * PRESENCE_LEASES) / 3;
     this.#unblockDueMs = systemClock.monotonicMs() + leaseMs;
-    await provider.unblockWork();
+    if (!(await this.#unblock())) this.#unblockDueMs = 0;
+  }
+
+  /**
+   * (I5)
+   *
+   * @returns False when something is in the way now, such as a row that a user keeps locked: then the
+   *   next tick tries again, and all else goes on
+   */
+  async #unblock(): Promise<boolean> {
+    const { provider, logger } = this.#options;
+    try {
+      await provider.unblockWork();
+      return true;
+    } catch (error) {
+      if (!isDuroxideError(error) || !error.retryable) throw error;
+      logger.log("warn", "Cannot free what is parked now; trying again", { error: String(error) });
+      return false;
+    }
   }
 
   start(): void {
@@ -218,8 +237,7 @@ export class NodeKeeper {
   async #renewPresence(): Promise<void> {
     if (this.#presence === undefined || this.#isStopped) return;
     const { provider, leaseMs } = this.#options;
-    if (systemClock.monotonicMs() >= this.#unblockDueMs) {
-      await provider.unblockWork();
+    if (systemClock.monotonicMs() >= this.#unblockDueMs && (await this.#unblock())) {
       this.#unblockDueMs = Number.POSITIVE_INFINITY;
       this.#hooks.onWorkFreed();
     }

@@ -142,6 +142,10 @@ export class Runtime implements AsyncDisposable {
 
   #wake(): void {
     this.#orchestrations.wake();
+    if (this.#nodes.current === undefined) {
+      this.#activities.claimMore(); // Both look whether there is anything: one look serves both.
+      return;
+    }
     // Instances first: what is new for those that are held is waited for, activities are mostly taken.
     setImmediate(() => {
       this.#activities.claimMore();

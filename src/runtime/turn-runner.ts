@@ -289,6 +289,7 @@ export class TurnRunner {
       ...left.flatMap((item) => this.#forward(item)),
       hub.insist(release), // (I5)
     ]);
+    resident.isHeld = false;
     hub.watch.notify(resident.instanceId); // It is parked now, or its end may come from elsewhere.
     return "handedBack";
   }

@@ -199,6 +199,26 @@ describe("transactions shared with the user", () => {
   });
 });
 
+test("a store that is closed while somebody waits listens no longer", async () => {
+  const url = await freshDatabase();
+  const pool = new pg.Pool({ connectionString: url });
+  onTestFinished(() => pool.end());
+  const store = await open(pool);
+  const ending = new AbortController();
+  const waits = new Client(store).waitForOrchestration("nobody", { signal: ending.signal });
+  const isListening = async (): Promise<boolean> => {
+    const { rows } = await pool.query(
+      "select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen%'",
+    );
+    return rows.length > 0;
+  };
+  await eventually(isListening);
+  ending.abort();
+  await store.close();
+  await expect(waits).rejects.toThrow(/aborted/);
+  await eventually(async () => !(await isListening()));
+}, 8_000);
+
 describe("an unprivileged role", () => {
   test("lives a whole life on what the administrator's script has made", async () => {
     const url = await freshDatabase();

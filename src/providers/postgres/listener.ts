@@ -41,6 +41,7 @@ export class ChangeListener {
   #session: Promise<void> | undefined;
   #hangUp: (() => void) | undefined;
   #lingering: ReturnType<typeof setTimeout> | undefined;
+  #isClosed = false;
   #version: string | undefined;
 
   constructor(options: ChangeListenerOptions) {
@@ -57,7 +58,7 @@ export class ChangeListener {
     this.#start();
     return () => {
       this.#listeners.delete(entry);
-      if (this.#isWanted || this.#lingering !== undefined) return;
+      if (this.#isClosed || this.#isWanted) return;
       this.#lingering = setTimeout(() => {
         this.#stop();
       }, LINGER_MS).unref();
@@ -65,6 +66,7 @@ export class ChangeListener {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#listeners.clear();
     this.#stop();
     await this.#session;

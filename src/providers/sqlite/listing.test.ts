@@ -79,6 +79,23 @@ describe.each(BACKINGS)("listing the instances of a %s store (31 management)", (
     );
   });
 
+  test("finds few of one status in a time that has many of another", async () => {
+    const store = await StoreUnderTest.open(backing);
+    await store.begin("ended", { change: DONE });
+    store.clock.ms += 10;
+    await store.provider.write(
+      Array.from({ length: 2_500 }, (_, i) => ({
+        kind: "startInstance" as const,
+        request: request(`many-${i}`),
+      })),
+    );
+    const query = { createdAfterMs: 999_999, limit: 2 };
+    const few = await store.provider.listInstances({ ...query, statuses: ["Completed"] });
+    expect(idsOf(few)).toEqual(["ended"]);
+    const many = await store.provider.listInstances({ ...query, statuses: ["Pending"] });
+    expect(idsOf(many)).toEqual(["many-2499", "many-2498"]);
+  });
+
   test("keeps its place while instances come", async () => {
     const store = await filled();
     const first = await store.provider.listInstances({ limit: 2 });

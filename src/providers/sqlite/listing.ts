@@ -22,8 +22,8 @@ const STATUSES: readonly InstanceStatus[] = [
   "Canceled",
 ];
 
-/** Up to so many instances with a prefix are read and sorted; more are so dense that walking is quick. */
-const PREFIX_ROWS_MAX = 2_000;
+/** Up to so many candidates are read and sorted; more are so dense that walking is quick. */
+const FEW_ROWS_MAX = 2_000;
 
 /** Where nothing ends the prefix, a blob does: SQLite sorts each one behind all texts. */
 const END_OF_ALL = "coalesce(?, x'')";
@@ -45,7 +45,6 @@ const FIND_BY_TIME = `
 select seq
 from instances indexed by instances_by_creation
 where created_ms > ?
-  and created_ms < ?
   and (created_ms, seq) < (?, ?)
   and (? is null or name = ?)
   and (? is null or instr(?, ',' || status || ','))${IN_RANGE}
@@ -73,7 +72,7 @@ select seq
 from instances
 where id >= ?
   and id < ${END_OF_ALL}
-limit ${PREFIX_ROWS_MAX + 1}`;
+limit ${FEW_ROWS_MAX + 1}`;
 
 // One step down the index for each name, instead of a walk over all of it.
 const READ_NAMES = `
@@ -128,7 +127,7 @@ export class Listing {
 
   read(query: ListQuery): ListPage {
     const range = toRange(query);
-    const before = query.cursor === undefined ? NEWEST : parseCursor(query.cursor, range);
+    const before = query.cursor === undefined ? toFirst(range) : parseCursor(query.cursor, range);
     // One more than asked tells whether another page follows.
     const rows = this.#readRows(query, range, { before, wanted: query.limit + 1 });
     const page = rows.slice(0, query.limit);
@@ -139,16 +138,24 @@ export class Listing {
   }
 
   #readRows(query: ListQuery, range: Range, page: Page): InstanceRow[] {
-    const prefixed = this.#findByPrefix(query.idPrefix, range);
-    if (prefixed !== undefined) return this.#readPrefixed(prefixed, query, range, page);
+    const few = this.#findByPrefix(query.idPrefix, range) ?? this.#findFewByFacts(query, range);
+    if (few !== undefined) return this.#readFew(few, query, range, page);
     return this.#find(query, range, page).flatMap((seq) => this.#instances.readBySeq(seq) ?? []);
   }
 
   #find(query: ListQuery, range: Range, page: Page): number[] {
     if (range.isTimed) return this.#findInTime(query, range, page);
-    const isPlain = query.name === undefined && query.statuses === undefined;
-    if (!isPlain) return this.#findByFacts(query, range, page);
-    return toSeqs(this.#findAll.all(page.before.seq, ...toValues(range, page.wanted)));
+    if (!hasFacts(query))
+      return toSeqs(this.#findAll.all(page.before.seq, ...toValues(range, page.wanted)));
+    return this.#findByFacts(query, range, page);
+  }
+
+  /** @returns `undefined` when no time is asked for, or too many have the name and the status */
+  #findFewByFacts(query: ListQuery, range: Range): number[] | undefined {
+    if (!range.isTimed || !hasFacts(query)) return undefined;
+    const before = { seq: Number.MAX_SAFE_INTEGER, createdMs: 0 };
+    const seqs = this.#findByFacts(query, range, { before, wanted: FEW_ROWS_MAX + 1 });
+    return seqs.length > FEW_ROWS_MAX ? undefined : seqs;
   }
 
   #findInTime({ name, statuses }: ListQuery, range: Range, { before, wanted }: Page): number[] {
@@ -156,7 +163,6 @@ export class Listing {
     return toSeqs(
       this.#findByTime.all(
         range.createdAfterMs,
-        range.createdBeforeMs,
         before.createdMs,
         before.seq,
         name ?? null,
@@ -193,10 +199,10 @@ export class Listing {
   #findByPrefix(prefix: string | undefined, range: Range): number[] | undefined {
     if (prefix === undefined || prefix === "") return undefined;
     const seqs = toSeqs(this.#findPrefix.all(range.from, range.to));
-    return seqs.length > PREFIX_ROWS_MAX ? undefined : seqs;
+    return seqs.length > FEW_ROWS_MAX ? undefined : seqs;
   }
 
-  #readPrefixed(
+  #readFew(
     seqs: readonly number[],
     query: ListQuery,
     range: Range,
@@ -231,7 +237,14 @@ interface Page {
   readonly wanted: number;
 }
 
-const NEWEST: Position = { seq: Number.MAX_SAFE_INTEGER, createdMs: Number.MAX_SAFE_INTEGER };
+/** Before all rows that are wanted: row numbers begin with 1. */
+function toFirst({ isTimed, createdBeforeMs }: Range): Position {
+  return { seq: isTimed ? 0 : Number.MAX_SAFE_INTEGER, createdMs: createdBeforeMs };
+}
+
+function hasFacts({ name, statuses }: ListQuery): boolean {
+  return name !== undefined || statuses !== undefined;
+}
 
 function byTime(a: InstanceRow, b: InstanceRow): number {
   return b.createdMs - a.createdMs || (b.key as number) - (a.key as number);
