@@ -92,9 +92,16 @@ export class InstanceWatch {
     }
   }
 
-  /** Something about the instance has changed and is durable. */
-  notify(instanceId: string): void {
-    if (!this.#waiters.has(instanceId)) return;
+  /**
+   * Something about the instance has changed and is durable.
+   *
+   * @param row - What is stored now, where the caller knows it: whom that answers needs no read
+   */
+  notify(instanceId: string, row?: InstanceRow): void {
+    const waiters = this.#waiters.get(instanceId);
+    if (waiters === undefined) return;
+    if (row !== undefined) for (const waiter of [...waiters]) waiter.look(row);
+    // By the time of the read those who have their answer wait no longer.
     this.#changed.add(instanceId);
     this.#schedule();
   }

@@ -275,6 +275,11 @@ export type WriteOutcome =
       readonly droppedMessageCount: number;
       /** Detached or child starts refused because the id is in use. */
       readonly refusedStarts: readonly string[];
+      /**
+       * The row of an instance that has ended with this turn, as a read would give it: where the store
+       * has it at hand, those who wait for it need no read of their own.
+       */
+      readonly ended?: InstanceRow | undefined;
     }
   | { readonly kind: "accepted"; readonly delivered: readonly DeliveredMessage[] }
   | { readonly kind: "unknownInstance" }

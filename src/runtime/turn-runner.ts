@@ -24,6 +24,7 @@ import type {
   ActivityClaim,
   BlockedReason,
   HistoryRow,
+  InstanceRow,
   TurnEffects,
   WriteOutcome,
 } from "../provider/provider.ts";
@@ -202,7 +203,7 @@ export class TurnRunner {
         refusedInstanceId: instanceId,
       });
     }
-    return this.onCommitted(resident, conclusion, effects);
+    return this.onCommitted(resident, conclusion, effects, outcome.ended);
   }
 
   /** The effects of a turn, ready to be written; sets room aside for what this node will run. */
@@ -232,6 +233,7 @@ export class TurnRunner {
     resident: Resident,
     conclusion: Concluded,
     effects: TurnEffects,
+    ended?: InstanceRow,
   ): Promise<Fate> {
     const { activities, hub } = this.#parts;
     const { key } = resident.claim;
@@ -249,7 +251,7 @@ export class TurnRunner {
     const { kind } = conclusion.outcome;
     resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before anybody is told.
     if (effects.change !== undefined || effects.keyValues !== undefined)
-      hub.watch.notify(resident.instanceId);
+      hub.watch.notify(resident.instanceId, ended);
     return this.#next(resident, conclusion, effects);
   }
 

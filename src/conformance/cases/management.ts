@@ -5,7 +5,7 @@ import { concern } from "../case.ts";
 import { DONE, historyRow, idsOf } from "../effects.ts";
 import { expectEqual, expectMatch, expectThat } from "../expectation.ts";
 import type { StoreUnderTest } from "../store-under-test.ts";
-import type { ListQuery } from "../../provider/provider.ts";
+import type { InstanceChange, ListQuery } from "../../provider/provider.ts";
 
 /** Five instances: `a-1` (finished), `a-2`, `b-1` (running), `a-3`, `b-2` (pending), some time apart. */
 async function fill(store: StoreUnderTest): Promise<readonly number[]> {
@@ -32,7 +32,39 @@ async function readPages(store: StoreUnderTest, query: ListQuery): Promise<reado
   return pages;
 }
 
+const FAILED: InstanceChange = {
+  status: "Failed",
+  failure: {
+    category: "application",
+    code: "activity_failed",
+    name: "RangeError",
+    message: "no",
+    data: { deep: [1, null] },
+  },
+};
+
 export const management: readonly ConformanceCase[] = concern("management", {
+  "what a commit says of an instance that has ended is what a read says": async (store) => {
+    const parent = { instanceId: "p", executionId: 1, eventId: 3, runId: "run-p" };
+    const changes: readonly InstanceChange[] = [
+      DONE,
+      { ...DONE, output: undefined, customStatus: { value: "2" } },
+      { ...DONE, name: "other", version: "2.0.0", customStatus: { value: undefined } },
+      FAILED,
+      { ...FAILED, status: "Canceled" },
+    ];
+    for (const [i, change] of changes.entries()) {
+      const id = `ended-${i}`;
+      const status = i === 1 ? {} : { change: { customStatus: { value: "1" } } };
+      const claim = await store.begin(id, status, i === 0 ? { parent } : {});
+      const { ended } = await store.land(claim, { history: [historyRow(3)], change });
+      if (ended !== undefined) expectEqual(ended, await store.row(id), `the row of "${id}"`);
+      const running = await store.begin(`running-${i}`);
+      const goesOn = await store.land(running, { history: [historyRow(3)] });
+      expectEqual(goesOn.ended, undefined, "the row of an instance that goes on");
+    }
+  },
+
   "lists newest first": async (store) => {
     await fill(store);
     const page = await store.provider.listInstances({ limit: 10 });

@@ -6,14 +6,17 @@
  *     the row of its instance alone.
  */
 
+import type { Failure } from "../../history/failure.ts";
 import type {
   ContinuedExecution,
   InstanceChange,
+  InstanceRow,
   InstanceStatus,
   TurnEffects,
 } from "../../provider/provider.ts";
 import type { Batch, Outbox } from "./batch.ts";
 import { type InstanceState, isFinished } from "./instances.ts";
+import { toParentLink } from "./rows.ts";
 import { startFromTurn } from "./starts.ts";
 import { toAlwaysVisible } from "./visibility.ts";
 
@@ -101,6 +104,38 @@ export function changeInstance(
   }
   if (isFinal) instances.finish(state.seq, change.status, change);
   else if (state.attempts > 0 || state.is_blocked !== 0) instances.clearTries(state.seq);
+}
+
+/**
+ * The row of an instance that ends with these effects, as a read would give it.
+ *
+ * @returns Undefined when it goes on
+ */
+export function toEndedRow(state: InstanceState, effects: TurnEffects): InstanceRow | undefined {
+  const { change, history } = effects;
+  const updatedMs = history.at(-1)?.timestampMs;
+  if (change?.status === undefined || !isFinished(change.status) || updatedMs === undefined)
+    return undefined;
+  const parent = toParentLink(state);
+  const { customStatus, failure } = change;
+  return {
+    key: state.seq,
+    instanceId: state.id,
+    name: change.name ?? state.name,
+    version: change.version ?? state.version,
+    runId: state.run_id,
+    status: change.status,
+    executionId: state.execution,
+    output: change.output,
+    customStatus:
+      customStatus === undefined ? (state.custom_status ?? undefined) : customStatus.value,
+    customStatusVersion: state.custom_status_version + (customStatus === undefined ? 0 : 1),
+    createdMs: state.created_ms,
+    updatedMs,
+    ...(parent !== undefined && { parent }),
+    // A copy as a read would make it: those who wait may change what they get.
+    ...(failure !== undefined && { failure: JSON.parse(JSON.stringify(failure)) as Failure }),
+  };
 }
 
 /** A turn has landed, so a pending instance is running, whether the turn says so or not. */

@@ -4,7 +4,7 @@ import type { InstanceChange, InstanceRow, InstanceStatus } from "../../provider
 import type { ParentLink } from "../../history/event.ts";
 import type { BlockedReason } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
-import { INSTANCE_COLUMNS, type InstanceRecord, toInstanceRow } from "./rows.ts";
+import { INSTANCE_COLUMNS, type InstanceRecord, type ParentRecord, toInstanceRow } from "./rows.ts";
 
 /**
  * An instance is free when nobody holds it or its holder is no longer registered. A node that
@@ -39,7 +39,8 @@ where i.parent_id = ?
 order by i.seq`;
 
 const READ_STATE = `
-select seq, id, name, version, status, execution, owner, epoch, attempts, retry_ms,
+select seq, id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms,
+  created_ms, parent_id, parent_execution, parent_event, custom_status, custom_status_version,
   blocked is not null as is_blocked
 from instances
 where seq = ?`;
@@ -131,7 +132,7 @@ export interface NewInstance {
 }
 
 /** What a turn needs to know of the instance that it changes. */
-export interface InstanceState {
+export interface InstanceState extends ParentRecord {
   readonly seq: number;
   readonly id: string;
   readonly name: string;
@@ -142,6 +143,10 @@ export interface InstanceState {
   readonly epoch: number;
   readonly attempts: number;
   readonly retry_ms: number;
+  readonly run_id: string;
+  readonly created_ms: number;
+  readonly custom_status: string | null;
+  readonly custom_status_version: number;
   readonly is_blocked: number;
 }
 

@@ -17,7 +17,7 @@ import type {
 } from "../../provider/provider.ts";
 import { unreachable } from "../../foundation/invariant.ts";
 import { Batch, Outbox } from "./batch.ts";
-import { changeInstance, finishTurn, runningStatus, writeTurnRows } from "./effects.ts";
+import { changeInstance, finishTurn, runningStatus, toEndedRow, writeTurnRows } from "./effects.ts";
 import { type InstanceState, isFinished, type NewInstance } from "./instances.ts";
 import { insertInstance, type Insertion, queueStart, toPendingInstance } from "./starts.ts";
 import type { Tables } from "./tables.ts";
@@ -133,7 +133,14 @@ function commitTurn(batch: Batch, operation: Operation<"commitTurn">): WriteOutc
   changeInstance(batch, state, effects.change);
   finishTurn(batch, out, subject, effects);
   const { delivered, droppedMessageCount, refusedStarts } = out;
-  return { kind: "committed", delivered, droppedMessageCount, refusedStarts };
+  const ended = toEndedRow(state, effects);
+  return {
+    kind: "committed",
+    delivered,
+    droppedMessageCount,
+    refusedStarts,
+    ...(ended !== undefined && { ended }),
+  };
 }
 
 /** Removes finished activities, all of them or none. (I1) */
