@@ -33,11 +33,20 @@ interface CpuProfile {
 }
 
 const GROUPS: readonly (readonly [name: string, url: RegExp])[] = [
-  ["storage", /\/src\/providers\/|\/src\/provider\/texts|node_modules\/(@photostructure|pg)/],
-  ["serialisation", /\/src\/history\/|\/src\/foundation\/(json|limits)|\/effects\.ts/],
-  ["timers", /due-alarm|node:internal\/timers|\/src\/foundation\/clock/],
-  ["replay", /\/src\/(replay|orchestration)\//],
-  ["scheduling", /\/src\/(runtime|provider|client|foundation)\/|node:internal\/(process|async)/],
+  [
+    "storage",
+    /\/(?:src|dist)\/providers\/|\/(?:src|dist)\/provider\/texts|node_modules\/(@photostructure|pg)/,
+  ],
+  [
+    "serialisation",
+    /\/(?:src|dist)\/history\/|\/(?:src|dist)\/foundation\/(json|limits)|\/effects\.ts/,
+  ],
+  ["timers", /due-alarm|node:internal\/timers|\/(?:src|dist)\/foundation\/clock/],
+  ["replay", /\/(?:src|dist)\/(replay|orchestration)\//],
+  [
+    "scheduling",
+    /\/(?:src|dist)\/(runtime|provider|client|foundation)\/|node:internal\/(process|async)/,
+  ],
 ];
 const MARKERS: ReadonlyMap<string, string> = new Map([
   ["(garbage collector)", "garbage"],
