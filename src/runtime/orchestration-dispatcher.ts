@@ -80,8 +80,6 @@ export class OrchestrationDispatcher {
   #isReadingHeld = false;
   /** The store has more than fits; it is asked again when half of the turns are free. */
   #isMoreLeft = false;
-  /** Some residents are only remembered. */
-  #hasRemembered = false;
   /** The store has been asked since the last wake-up. */
   #hasFetched = false;
   #isStopped = false;
@@ -148,9 +146,8 @@ export class OrchestrationDispatcher {
 
   /** Everything that this node held is void; what is remembered stays (see `previousEpoch`). */
   loseAll(): void {
-    for (const resident of this.#residents.all()) resident.isHeld = false;
+    this.#residents.loseAll();
     this.#parts.hub.watch.notifyAll(); // They may have ended elsewhere, unheard.
-    this.#hasRemembered = this.#residents.size > 0;
   }
 
   /** See `LocalRuntime.isRunning`. */
@@ -271,7 +268,8 @@ export class OrchestrationDispatcher {
     }
     if (this.#isMoreLeft && this.#room >= orchestrationConcurrency / 2) {
       this.#isMoreLeft = false;
-      this.wake();
+      this.#hasFetched = false;
+      this.#fetchSoon();
     }
   }
 
@@ -332,8 +330,9 @@ export class OrchestrationDispatcher {
         // A node that has left the list comes back only for work.
         if (nodes.current === undefined && !(await hub.hasClaimableWork())) break;
         const node = await nodes.acquire();
-        // News for what is held first: somebody waits for it now.
-        if (this.#isHeldReadWanted) await this.#readHeld(node);
+        // News for what is held first: somebody waits for it now. But what was read and still waits
+        // for a turn would only be read again.
+        if (this.#isHeldReadWanted && this.#room > 0) await this.#readHeld(node);
         isMore = await this.#claim(node);
         await this.#claimTrial(node);
       }
@@ -359,7 +358,7 @@ export class OrchestrationDispatcher {
     const attempts = { from: 0, below: this.#trialFrom };
     const reader = this.#lateMail.begin();
     try {
-      const remembered = this.#remembered();
+      const { remembered } = this.#residents;
       const request = { node, limit, remembered, attempts };
       const claimed = await this.#parts.hub.provider.claimInstances(request);
       if (claimed.length > 0) this.#parts.nodes.noteWork();
@@ -405,25 +404,16 @@ export class OrchestrationDispatcher {
     return trialFrom(this.#parts.settings.attemptsMax);
   }
 
-  #remembered(): ReadonlyMap<InstanceKey, number> {
-    const epochs = new Map<InstanceKey, number>();
-    if (!this.#hasRemembered) return epochs;
-    this.#hasRemembered = false;
-    for (const resident of this.#residents.all()) {
-      if (resident.isHeld) continue;
-      this.#hasRemembered = true;
-      if (resident.isAtRest) epochs.set(resident.key, resident.claim.epoch);
-    }
-    return epochs;
-  }
-
   async #readHeld(node: NodeId): Promise<void> {
     this.#isHeldReadWanted = false;
     if (this.#residents.size === 0) return;
     this.#isReadingHeld = true;
     try {
       const works = await this.#parts.hub.provider.readHeldWork(node, HELD_WORK_MAX);
-      if (works.length >= HELD_WORK_MAX) this.#isMoreLeft = true;
+      if (works.length >= HELD_WORK_MAX) {
+        this.#isHeldReadWanted = true;
+        this.#isMoreLeft = true;
+      }
       for (const { key, messages, dueTimers } of works) {
         const resident = this.#residents.get(key);
         if (resident?.isHeld === true) this.#feed(resident, messages, dueTimers);
@@ -446,8 +436,7 @@ export class OrchestrationDispatcher {
     const { key } = claimed.claim;
     let resident = this.#residents.get(key);
     if (resident !== undefined && claimed.history === undefined) {
-      resident.claim = claimed.claim;
-      resident.isHeld = true;
+      this.#residents.regain(resident, claimed.claim);
     } else {
       if (resident !== undefined) this.#residents.delete(key);
       const received = await this.#reception.receive(claimed);

@@ -75,3 +75,30 @@ test("a resident that replaces another of the same key counts alone", () => {
   expect(cache.size).toBe(1);
   expect(cache.overflow()).toEqual([]);
 });
+
+test("remembers who is at rest when claims are lost, until it goes, returns or is replaced", () => {
+  const cache = new ResidentCache({ instancesMax: 100, bytesMax: 1_000 });
+  const all = [1, 2, 3, 4, 5].map((key) => resident(key));
+  for (const one of all) cache.set(one);
+  all[1]!.isBusy = true;
+  expect([...cache.remembered]).toEqual([]);
+  cache.loseAll();
+  expect(all.map(({ isHeld }) => isHeld)).toEqual([false, false, false, false, false]);
+  expect([...cache.remembered]).toEqual([
+    [1, 1],
+    [3, 1],
+    [4, 1],
+    [5, 1],
+  ]);
+  cache.delete(3);
+  cache.set(resident(4));
+  cache.regain(all[0]!, { key: 1, node: 2, epoch: 2 });
+  expect(all[0]).toMatchObject({ isHeld: true, claim: { epoch: 2 } });
+  expect([...cache.remembered]).toEqual([[5, 1]]);
+  cache.loseAll();
+  expect([...cache.remembered]).toEqual([
+    [5, 1],
+    [1, 2],
+    [4, 1],
+  ]);
+});

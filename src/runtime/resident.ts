@@ -3,6 +3,7 @@
  *
  * I1. Residency is only a cache: dropping an instance loses nothing but time.
  * I2. Only an instance at rest (no turn under way, nothing in its inbox) is dropped to make room.
+ * I3. What is remembered is here, held by nobody, and at rest.
  */
 
 import type { ParentLink, RecordedEvent } from "../history/event.ts";
@@ -64,6 +65,8 @@ export class ResidentCache {
   readonly #limits: ResidencyLimits;
   readonly #byKey = new Map<InstanceKey, Resident>();
   readonly #byId = new Map<string, Resident>();
+  /** Epochs that a new claim may go on from. (I3) */
+  readonly #remembered = new Map<InstanceKey, number>();
   #bytes = 0;
 
   constructor(limits: ResidencyLimits) {
@@ -86,6 +89,28 @@ export class ResidentCache {
     return this.#byKey.values();
   }
 
+  /** The epochs up to which residents without a holder are known. */
+  get remembered(): ReadonlyMap<InstanceKey, number> {
+    return this.#remembered;
+  }
+
+  /** All claims are void. */
+  loseAll(): void {
+    for (const resident of this.#byKey.values()) {
+      if (resident.isHeld && resident.isAtRest) {
+        this.#remembered.set(resident.key, resident.claim.epoch);
+      }
+      resident.isHeld = false;
+    }
+  }
+
+  /** A new claim goes on where the old one has ended. */
+  regain(resident: Resident, claim: InstanceClaim): void {
+    this.#remembered.delete(resident.key);
+    resident.claim = claim;
+    resident.isHeld = true;
+  }
+
   set(resident: Resident): void {
     this.delete(resident.key);
     this.#byKey.set(resident.key, resident);
@@ -97,6 +122,7 @@ export class ResidentCache {
     const resident = this.#byKey.get(key);
     if (resident === undefined) return;
     this.#byKey.delete(key);
+    this.#remembered.delete(key);
     if (this.#byId.get(resident.instanceId) === resident) this.#byId.delete(resident.instanceId);
     this.#bytes -= resident.countedBytes;
     resident.countedBytes = 0;

@@ -244,6 +244,39 @@ describe("starts", () => {
     // With the first write the first turns are over; until then there was room for so many.
     expect(claimedBeforeWrite).toBe(4);
   });
+
+  test("while no turn is free, nobody reads what is due again and again (W6)", async () => {
+    const [held, opened] = [gate(), gate()];
+    let readCount = 0;
+    const { provider } = hooked(
+      store,
+      async (operations, next) => {
+        if (operations.some(({ kind }) => kind === "commitTurn")) {
+          held.open();
+          await opened.opened;
+        }
+        return next();
+      },
+      {
+        readHeldWork: (node, limit) => {
+          readCount += 1;
+          return store.readHeldWork(node, limit);
+        },
+      },
+    );
+    await start({ store: provider, orchestrations: [sleeper], orchestrationConcurrency: 1 });
+    const beside = new Client(provider);
+    const ids = Array.from({ length: 20 }, (_, i) => `i${i}`);
+    const startOne = (id: string, i: number) => beside.startOrchestration(id, sleeper, 300 + i * 5);
+    const handles = await Promise.all(ids.map(startOne));
+    await held.opened;
+    const before = readCount;
+    const allDueMs = store.nowMs() + 300 + ids.length * 5;
+    await eventually(() => store.nowMs() > allDueMs);
+    expect(readCount - before).toBeLessThanOrEqual(1); // One may have been on its way.
+    opened.open();
+    for (const handle of handles) expect(await handle.result(LIMIT)).toBe("awake");
+  });
 });
 
 describe("without code", () => {

@@ -15,8 +15,10 @@ import type {
   ClaimInstancesRequest,
   HeldInstanceWork,
 } from "../../provider/provider.ts";
+import type { ClaimedRecord } from "./instances.ts";
 import type { Candidate, WorkFilter } from "./messages.ts";
 import { ANY_CODE } from "./nodes.ts";
+import { toInstanceRow } from "./rows.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows read at once while looking for instances; one instance may have many of them. */
@@ -60,7 +62,7 @@ export function claimInstances(
   while (claimed.length < request.limit) {
     const found = findClaimable(tables, nowMs, filter, request.limit - claimed.length);
     if (found.length === 0) break;
-    for (const seq of found) claimed.push(claimInstance(tables, nowMs, request, seq));
+    claimed.push(...claimAll(tables, nowMs, request, found));
   }
   return claimed;
 }
@@ -104,28 +106,39 @@ function oldestFirst(
   return [...found];
 }
 
-function claimInstance(
+/** One statement for each kind of row, however many instances there are. */
+function claimAll(
   tables: Tables,
   nowMs: number,
   request: ClaimInstancesRequest,
-  seq: number,
-): ClaimedInstance {
-  const { epoch, attempts } = tables.instances.claim(seq, request.node as number);
-  const row = tables.instances.readBySeq(seq);
-  if (row === undefined) throw new Error("A claimed instance is gone");
-  const previousEpoch = epoch - 1;
-  const isRemembered = request.remembered.get(seq) === previousEpoch;
-  return {
-    claim: { key: seq, node: request.node, epoch },
-    instanceId: row.instanceId,
-    previousEpoch,
-    attempts,
-    row,
-    messages: tables.messages.read(seq),
-    dueTimers: tables.timers.readDue(seq, nowMs),
-    ...(!isRemembered && { history: tables.history.read(seq, row.executionId) }),
-    keyValues: tables.keyValues.readSnapshot(seq),
-  };
+  found: readonly number[],
+): ClaimedInstance[] {
+  const { node, remembered } = request;
+  const records = new Map(tables.instances.claim(found, node as number).map((it) => [it.seq, it]));
+  const isRemembered = ({ seq, epoch }: ClaimedRecord): boolean =>
+    remembered.get(seq) === epoch - 1;
+  const messages = tables.messages.read(found);
+  const dueTimers = tables.timers.readDue(found, nowMs);
+  const keyValues = tables.keyValues.readSnapshots(found);
+  const unknown = [...records.values()].filter((it) => !isRemembered(it)).map(({ seq }) => seq);
+  const history = tables.history.readCurrent(unknown);
+  return found.map((seq) => {
+    const record = records.get(seq);
+    if (record === undefined) throw new Error("A claimed instance is gone");
+    const { epoch, attempts } = record;
+    const row = toInstanceRow(record);
+    return {
+      claim: { key: seq, node, epoch },
+      instanceId: row.instanceId,
+      previousEpoch: epoch - 1,
+      attempts,
+      row,
+      messages: messages.get(seq) ?? [],
+      dueTimers: dueTimers.get(seq) ?? [],
+      ...(!isRemembered(record) && { history: history.get(seq) ?? [] }),
+      keyValues: keyValues.get(seq) ?? new Map(),
+    };
+  });
 }
 
 /** Claims activities. Runs inside a transaction. */
@@ -151,9 +164,11 @@ export function readHeldWork(
     tables.timers.findHeld(node, nowMs),
     limit,
   );
+  const messages = tables.messages.read(held);
+  const dueTimers = tables.timers.readDue(held, nowMs);
   return held.map((key) => ({
     key,
-    messages: tables.messages.read(key),
-    dueTimers: tables.timers.readDue(key, nowMs),
+    messages: messages.get(key) ?? [],
+    dueTimers: dueTimers.get(key) ?? [],
   }));
 }

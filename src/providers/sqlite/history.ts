@@ -2,7 +2,7 @@
 
 import type { ContinuedExecution, ExecutionRow, HistoryRow } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
-import { type HistoryRecord, toHistoryRow } from "./rows.ts";
+import { byInstance, type HistoryRecord, KEYS, toHistoryRow, toKeys } from "./rows.ts";
 
 const INSERT = `
 insert into history (
@@ -16,6 +16,14 @@ from history
 where instance = ?
   and execution = ?
 order by first_event_id`;
+
+const READ_CURRENT = `
+select h.instance, h.execution, h.first_event_id, h.last_event_id, h.event_count, h.at_ms, h.format,
+  h.data
+from ${KEYS}
+cross join instances i on i.seq = k.value
+cross join history h on h.instance = i.seq and h.execution = i.execution
+order by h.instance, h.first_event_id`;
 
 const SUMMARIZE = `
 select coalesce(sum(event_count), 0) as event_count, min(at_ms) as first_ms, max(at_ms) as last_ms
@@ -63,6 +71,7 @@ export interface HistorySummary {
 export class History {
   readonly #insert: SqliteStatement;
   readonly #read: SqliteStatement;
+  readonly #readCurrent: SqliteStatement;
   readonly #summarize: SqliteStatement;
   readonly #removeAll: SqliteStatement;
   readonly #insertExecution: SqliteStatement;
@@ -72,6 +81,7 @@ export class History {
   constructor(connection: Connection) {
     this.#insert = connection.prepare(INSERT);
     this.#read = connection.prepare(READ);
+    this.#readCurrent = connection.prepare(READ_CURRENT);
     this.#summarize = connection.prepare(SUMMARIZE);
     this.#removeAll = connection.prepare(REMOVE_ALL);
     this.#insertExecution = connection.prepare(INSERT_EXECUTION);
@@ -96,6 +106,14 @@ export class History {
     return this.#read
       .all(instance, executionId)
       .map((record) => toHistoryRow(record as HistoryRecord));
+  }
+
+  /** That of the current execution of some instances, by instance. */
+  readCurrent(instances: readonly number[]): Map<number, HistoryRow[]> {
+    return byInstance(
+      this.#readCurrent.all(toKeys(instances)),
+      (record: HistoryRecord & { readonly instance: number }) => toHistoryRow(record),
+    );
   }
 
   summarize(instance: number, executionId: number): HistorySummary {

@@ -4,7 +4,14 @@ import type { InstanceChange, InstanceRow, InstanceStatus } from "../../provider
 import type { ParentLink } from "../../history/event.ts";
 import type { BlockedReason } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
-import { INSTANCE_COLUMNS, type InstanceRecord, type ParentRecord, toInstanceRow } from "./rows.ts";
+import {
+  INSTANCE_COLUMNS,
+  type InstanceRecord,
+  KEYS,
+  type ParentRecord,
+  toInstanceRow,
+  toKeys,
+} from "./rows.ts";
 
 /**
  * An instance is free when nobody holds it or its holder is no longer registered. A node that
@@ -78,8 +85,12 @@ where seq = ?`;
 const CLAIM = `
 update instances
 set owner = ?, epoch = epoch + 1, attempts = attempts + 1, retry_ms = 0
-where seq = ?
-returning epoch, attempts`;
+where seq in (select k.value from ${KEYS})`;
+
+const READ_CLAIMED = `
+select ${INSTANCE_COLUMNS}, i.epoch, i.attempts
+from instances i
+where i.seq in (select k.value from ${KEYS})`;
 
 const RELEASE = `
 update instances
@@ -115,6 +126,12 @@ limit 1`;
 const REMOVE = `
 delete from instances
 where seq = ?`;
+
+/** An instance with its claim. */
+export interface ClaimedRecord extends InstanceRecord {
+  readonly epoch: number;
+  readonly attempts: number;
+}
 
 /** A row to insert. */
 export interface NewInstance {
@@ -175,6 +192,7 @@ export class Instances {
   readonly #clearTries: SqliteStatement;
   readonly #continue: SqliteStatement;
   readonly #claim: SqliteStatement;
+  readonly #readClaimed: SqliteStatement;
   readonly #release: SqliteStatement;
   readonly #setBlocked: SqliteStatement;
   readonly #unblock: SqliteStatement;
@@ -195,6 +213,7 @@ export class Instances {
     this.#clearTries = connection.prepare(CLEAR_TRIES);
     this.#continue = connection.prepare(CONTINUE);
     this.#claim = connection.prepare(CLAIM);
+    this.#readClaimed = connection.prepare(READ_CLAIMED);
     this.#release = connection.prepare(RELEASE);
     this.#setBlocked = connection.prepare(SET_BLOCKED);
     this.#unblock = connection.prepare(UNBLOCK);
@@ -274,8 +293,11 @@ export class Instances {
     this.#continue.run(seq);
   }
 
-  claim(seq: number, node: number): { readonly epoch: number; readonly attempts: number } {
-    return this.#claim.get(node, seq) as { epoch: number; attempts: number };
+  /** @returns What they are from now on, in no order */
+  claim(instances: readonly number[], node: number): ClaimedRecord[] {
+    const keys = toKeys(instances);
+    this.#claim.run(node, keys);
+    return this.#readClaimed.all(keys) as ClaimedRecord[];
   }
 
   release(seq: number, retryMs: number, isAttemptCounted: boolean): void {

@@ -11,12 +11,13 @@
 import type { EncodedValue } from "../../history/event.ts";
 import type { KeyValueChanges } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
+import { byInstance, KEYS, toKeys } from "./rows.ts";
 
-const READ_SNAPSHOT = `
-select key, value, updated_ms
-from key_values
-where instance = ?
-order by key`;
+const READ_SNAPSHOTS = `
+select v.instance, v.key, v.value, v.updated_ms
+from ${KEYS}
+cross join key_values v on v.instance = k.value
+order by v.instance, v.key`;
 
 const READ_MERGED = `
 select key, value, updated_ms
@@ -86,7 +87,7 @@ export type KeyValueMap = ReadonlyMap<
 >;
 
 export class KeyValues {
-  readonly #readSnapshot: SqliteStatement;
+  readonly #readSnapshots: SqliteStatement;
   readonly #readMerged: SqliteStatement;
   readonly #change: SqliteStatement;
   readonly #hasChanges: SqliteStatement;
@@ -97,7 +98,7 @@ export class KeyValues {
   readonly #keepChanged: SqliteStatement;
 
   constructor(connection: Connection) {
-    this.#readSnapshot = connection.prepare(READ_SNAPSHOT);
+    this.#readSnapshots = connection.prepare(READ_SNAPSHOTS);
     this.#readMerged = connection.prepare(READ_MERGED);
     this.#change = connection.prepare(CHANGE);
     this.#hasChanges = connection.prepare(HAS_CHANGES);
@@ -108,9 +109,14 @@ export class KeyValues {
     this.#keepChanged = connection.prepare(KEEP_CHANGED);
   }
 
-  /** The state at the start of the current execution. (I1) */
-  readSnapshot(instance: number): KeyValueMap {
-    return toMap(this.#readSnapshot.all(instance));
+  /** The state at the start of the current execution of some instances, by instance. (I1) */
+  readSnapshots(instances: readonly number[]): Map<number, KeyValueMap> {
+    const rows = this.#readSnapshots.all(toKeys(instances));
+    const groups = byInstance(
+      rows,
+      (record: KeyValueRecord & { readonly instance: number }) => record,
+    );
+    return new Map([...groups].map(([instance, records]) => [instance, toMap(records)]));
   }
 
   /** The state now. */

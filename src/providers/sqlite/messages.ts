@@ -12,6 +12,7 @@ import type { AttemptRange, QueuedMessage } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
 import { type CodeScope, FITS_INSTANCE, scopeParameters } from "./nodes.ts";
+import { byInstance, KEYS, toKeys } from "./rows.ts";
 import { toAlwaysVisible, toSinceMs, type VisibleRange, visibleRanges } from "./visibility.ts";
 
 const INSERT = `
@@ -33,10 +34,10 @@ delete from messages
 where instance = ?`;
 
 const READ = `
-select id, body
-from messages
-where instance = ?
-order by id`;
+select m.instance, m.id, m.body
+from ${KEYS}
+cross join messages m on m.instance = k.value
+order by m.instance, m.id`;
 
 // The order of the joins is fixed (cross), so that work is met oldest first through its index.
 const FIND_CLAIMABLE = `
@@ -80,6 +81,10 @@ const NEXT_DUE = `
 select min(visible_ms) as due_ms
 from messages
 where visible_ms > ?`;
+
+interface MessageRecord extends QueuedMessage {
+  readonly instance: number;
+}
 
 /** Which work is looked for. */
 export interface WorkFilter {
@@ -140,9 +145,10 @@ export class Messages {
     return Number(this.#removeAll.run(instance).changes);
   }
 
-  /** Those of an instance that is held. (I4) */
-  read(instance: number): QueuedMessage[] {
-    return this.#read.all(instance) as QueuedMessage[];
+  /** Those of instances that are held, by instance. (I4) */
+  read(instances: readonly number[]): Map<number, QueuedMessage[]> {
+    const rows = this.#read.all(toKeys(instances));
+    return byInstance(rows, ({ id, body }: MessageRecord) => ({ id, body }));
   }
 
   /** Free instances with a visible message, oldest message first; one may come several times. */

@@ -11,6 +11,29 @@ import type {
   TimerKey,
 } from "../../provider/provider.ts";
 
+/** The numbers of instances that a statement takes as one JSON array, as a table `k`. */
+export const KEYS = "json_each(?) k";
+
+/** The value of {@link KEYS}. */
+export function toKeys(instances: readonly number[]): string {
+  return JSON.stringify(instances);
+}
+
+/** Rows of many instances by instance, each in the order of the rows. */
+export function byInstance<Row extends { readonly instance: number }, T>(
+  rows: readonly unknown[],
+  convert: (row: Row) => T,
+): Map<number, T[]> {
+  const groups = new Map<number, T[]>();
+  for (const it of rows) {
+    const row = it as Row;
+    const group = groups.get(row.instance);
+    if (group === undefined) groups.set(row.instance, [convert(row)]);
+    else group.push(convert(row));
+  }
+  return groups;
+}
+
 /** Columns of an instance, for a table that is called `i`. */
 export const INSTANCE_COLUMNS = `
   i.seq, i.id, i.name, i.version, i.run_id, i.status, i.execution, i.created_ms,
@@ -126,6 +149,7 @@ export function toHistoryRow(record: HistoryRecord): HistoryRow {
 
 /** A row of `timers`. */
 export interface TimerRecord {
+  readonly instance: number;
   readonly execution: number;
   readonly event_id: number;
   readonly fire_ms: number;

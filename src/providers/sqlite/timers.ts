@@ -5,7 +5,7 @@ import type { Connection, SqliteStatement } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
 import type { Candidate, WorkFilter } from "./messages.ts";
 import { FITS_INSTANCE, scopeParameters } from "./nodes.ts";
-import { type TimerRecord, toTimerKey } from "./rows.ts";
+import { byInstance, KEYS, toKeys, toTimerKey } from "./rows.ts";
 
 const INSERT = `
 insert into timers (instance, execution, event_id, fire_ms)
@@ -22,11 +22,11 @@ delete from timers
 where instance = ?`;
 
 const READ_DUE = `
-select execution, event_id, fire_ms
-from timers
-where instance = ?
-  and fire_ms <= ?
-order by fire_ms, execution, event_id`;
+select t.instance, t.execution, t.event_id, t.fire_ms
+from ${KEYS}
+cross join timers t on t.instance = k.value
+where t.fire_ms <= ?
+order by t.instance, t.fire_ms, t.execution, t.event_id`;
 
 const FIND_CLAIMABLE = `
 select t.instance, t.fire_ms as due_ms
@@ -85,8 +85,9 @@ export class Timers {
     this.#removeAll.run(instance);
   }
 
-  readDue(instance: number, nowMs: number): TimerKey[] {
-    return this.#readDue.all(instance, nowMs).map((record) => toTimerKey(record as TimerRecord));
+  /** Those of some instances that are due, by instance. */
+  readDue(instances: readonly number[], nowMs: number): Map<number, TimerKey[]> {
+    return byInstance(this.#readDue.all(toKeys(instances), nowMs), toTimerKey);
   }
 
   /** Free instances with a due timer, oldest first; one may come several times. */
