@@ -26,22 +26,27 @@ const FILE_SYSTEMS: Readonly<Record<number, string>> = {
 
 const GIB = 1024 ** 3;
 
-export function describeEnvironment(folder: string, store: string): Environment {
+/** @param folder - Where the store lies; undefined when a server elsewhere keeps it */
+export function describeEnvironment(folder: string | undefined, store: string): Environment {
   const [cpu] = cpus();
   const packageFile = new URL("../package.json", import.meta.url);
   const { version } = JSON.parse(readFileSync(packageFile, "utf8")) as { readonly version: string };
-  const magic = statfsSync(folder).type;
   return {
     date: new Date().toISOString().slice(0, 16).replace("T", " "),
     machine:
       `${cpus().length} x ${cpu?.model.trim() ?? "unknown"}, ` +
       `${Math.round(totalmem() / GIB)} GiB, ${type()} ${release()} ${arch()}`,
-    disk: FILE_SYSTEMS[magic] ?? `file system 0x${magic.toString(16)}`,
+    disk: folder === undefined ? "the server's own" : describeDisk(folder),
     load: loadavg()[0] ?? 0,
     node: process.version,
     store,
     duroxide: `${version}${readCommit()}`,
   };
+}
+
+function describeDisk(folder: string): string {
+  const magic = statfsSync(folder).type;
+  return FILE_SYSTEMS[magic] ?? `file system 0x${magic.toString(16)}`;
 }
 
 function readCommit(): string {

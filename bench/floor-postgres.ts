@@ -2,16 +2,14 @@
  * The floor of PostgreSQL: what the server does through `pg` when nothing but a row is written.
  *
  * Question: how long does one durable insert take that is waited for, and how many orchestrations'
- * worth of rows does the server take in a second when they come in arrays, as no engine can better?
+ * worth of rows does the server take in a second through one connection when they come in arrays?
  */
 
 import type { Client } from "pg";
 
 import { ascending, median, percentile } from "./measure.ts";
-import type { FloorResult, RawLoad } from "./store.ts";
-
-/** Orchestrations whose rows share a commit. */
-const GROUP_SIZE = 256;
+import type { RawLoad } from "./store.ts";
+import { FEW, type Floor, MANY } from "./workload.ts";
 
 const CREATE = `
 create table raw_rows (id bigint generated always as identity primary key, data text not null);
@@ -20,38 +18,23 @@ create table raw_instances (seq bigint primary key, id text not null unique, sta
 create table raw_history (instance bigint not null, first_event_id integer not null,
   data text not null, primary key (instance, first_event_id));
 create table raw_activities (instance bigint primary key, body text not null);
+create table raw_branches (instance bigint not null, activity_id integer not null, body text not null,
+  primary key (instance, activity_id));
 `;
-const DROP = "drop table raw_rows, raw_instances, raw_history, raw_activities";
+const DROP = "drop table raw_rows, raw_instances, raw_history, raw_activities, raw_branches";
 
-export async function measurePostgresFloor(client: Client, isQuick: boolean): Promise<FloorResult> {
+export async function measurePostgresFloor(client: Client, isQuick: boolean): Promise<Floor> {
   await client.query(CREATE);
   try {
     const times = await timeCommits(client, isQuick ? 500 : 2_000);
-    const commitMs = median(times);
-    const commitP99Ms = percentile(ascending(times), 0.99);
-    const orchestrationsPerSecond = await measureGroups(client, isQuick ? 5_000 : 20_000);
+    const many = { first: 0, groupSize: MANY, count: isQuick ? 5_000 : 60_000 };
+    const few = { first: many.count + MANY, groupSize: FEW, count: isQuick ? 2_000 : 20_000 };
     return {
-      floor: { commitMs, commitP99Ms, orchestrationsPerSecond },
-      samples: [
-        {
-          figure: "raw commits of one row, one after the other",
-          unit: "commits/s",
-          value: 1_000 / commitMs,
-          better: "higher",
-        },
-        {
-          figure: "raw commits of one row: p99",
-          unit: "ms",
-          value: commitP99Ms,
-          better: "lower",
-        },
-        {
-          figure: `raw rows of one-activity orchestrations, ${GROUP_SIZE} to a commit`,
-          unit: "orchestrations/s",
-          value: orchestrationsPerSecond,
-          better: "higher",
-        },
-      ],
+      commitMs: median(times),
+      commitP99Ms: percentile(ascending(times), 0.99),
+      orchestrationsPerSecond: await measureGroups(client, many),
+      orchestrationsPerSecondByFew: await measureGroups(client, few),
+      branchesPerSecond: await measureBranches(client, isQuick ? 5_000 : 60_000),
     };
   } finally {
     await client.query(DROP);
@@ -91,19 +74,60 @@ with a as (
 update raw_instances set status = 'Completed', output = '1' where seq = any ($1::bigint[])`;
 
 /** @returns Orchestrations a second */
-async function measureGroups(client: Client, count: number): Promise<number> {
+async function measureGroups(
+  client: Client,
+  {
+    first,
+    groupSize,
+    count,
+  }: { readonly first: number; readonly groupSize: number; readonly count: number },
+): Promise<number> {
   const firstTurn =
     '[["os",1,"OneActivity","1.0.0","1","orchestration-000000",1,"00000000-0000-4000-8000-000000000000"],["as",2,"Echo","1"]]';
   const secondTurn = '[["ac",3,2,"1"],["oc",4,"1"]]';
   const body = '{"input":"1","orchestrationName":"OneActivity","orchestrationVersion":"1.0.0"}';
   const startMs = performance.now();
-  for (let done = 0; done < count; done += GROUP_SIZE) {
-    const seqs = Array.from({ length: GROUP_SIZE }, (_, i) => done + i);
+  for (let done = 0; done < count; done += groupSize) {
+    const seqs = Array.from({ length: groupSize }, (_, i) => first + done + i);
     await client.query({ name: "first", text: FIRST_TURNS, values: [seqs, firstTurn, body] });
     await client.query({ name: "second", text: SECOND_TURNS, values: [seqs, secondTurn] });
   }
   const seconds = (performance.now() - startMs) / 1_000;
-  return (Math.ceil(count / GROUP_SIZE) * GROUP_SIZE) / seconds;
+  return (Math.ceil(count / groupSize) * groupSize) / seconds;
+}
+
+const SCHEDULE = `
+with h as (
+  insert into raw_history (instance, first_event_id, data) values (-1, $2, $3)
+)
+insert into raw_branches (instance, activity_id, body)
+select -1, n, $4 from unnest($1::integer[]) n`;
+
+const COMPLETE = `
+with h as (
+  insert into raw_history (instance, first_event_id, data) values (-1, $2, $3)
+)
+delete from raw_branches where instance = -1 and activity_id = any ($1::integer[])`;
+
+/** @returns Branches of one fan-out a second */
+async function measureBranches(client: Client, count: number): Promise<number> {
+  const body = '{"input":"1","orchestrationName":"FanOut","orchestrationVersion":"1.0.0"}';
+  let eventId = 1;
+  const startMs = performance.now();
+  for (let done = 0; done < count; done += MANY) {
+    const ids = Array.from({ length: MANY }, (_, i) => eventId + i);
+    const scheduled = `[${ids.map((id) => `["as",${id},"Echo","1"]`).join()}]`;
+    const completed = `[${ids.map((id) => `["ac",${id + MANY},${id},"1"]`).join()}]`;
+    const first = { name: "schedule", text: SCHEDULE, values: [ids, eventId, scheduled, body] };
+    await client.query(first);
+    await client.query({
+      name: "complete",
+      text: COMPLETE,
+      values: [ids, eventId + MANY, completed],
+    });
+    eventId += 2 * MANY;
+  }
+  return (Math.ceil(count / MANY) * MANY * 1_000) / (performance.now() - startMs);
 }
 
 /** @returns Milliseconds */

@@ -23,17 +23,25 @@ export function toLatencySamples(
   const { commitMs, commitP99Ms } = bench.floor;
   const target = targets[bench.kind.name];
   const sorted = ascending(timesMs);
-  const toSample = (label: string, value: number, rawMs: number | undefined): Sample => ({
-    figure: `${name}: ${label}`,
-    unit: "ms",
-    value,
-    better: "lower",
-    floor: { ratio: value / commitMs, of: "raw commit" },
-    target:
-      target === undefined || rawMs === undefined ? undefined : target.commits * rawMs + target.ms,
-  });
+  const toTarget = (rawMs: number): number | undefined =>
+    target && target.commits * rawMs + target.ms;
+  const p50 = percentile(sorted, 0.5);
+  const p99 = percentile(sorted, 0.99);
+  const common = { unit: "ms", better: "lower" } as const;
   return [
-    toSample("p50", percentile(sorted, 0.5), commitMs),
-    toSample("p99", percentile(sorted, 0.99), target?.hasTail === true ? commitP99Ms : undefined),
+    {
+      figure: `${name}: p50`,
+      value: p50,
+      ...common,
+      floor: { ratio: p50 / commitMs, of: "raw commit" },
+      target: toTarget(commitMs),
+    },
+    {
+      figure: `${name}: p99`,
+      value: p99,
+      ...common,
+      floor: { ratio: p99 / commitP99Ms, of: "raw commit p99" },
+      target: target?.hasTail === true ? toTarget(commitP99Ms) : undefined,
+    },
   ];
 }

@@ -1,16 +1,23 @@
 /** Runs the benchmark: floor and workloads in turn, as often as wanted, and reports. */
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { describeEnvironment } from "./environment.ts";
-import { parseOptions, USAGE, type BenchOptions, type Durability } from "./options.ts";
-import { profileWorkload } from "./profile.ts";
-import { fileResult, toComparison, toFigures, toMarkdown, type Result } from "./report.ts";
+import { BadOption, parseOptions, USAGE, type BenchOptions, type Durability } from "./options.ts";
+import { explain } from "./profile.ts";
+import {
+  fileResult,
+  readComparable,
+  toComparison,
+  toFigures,
+  toMarkdown,
+  type Result,
+} from "./report.ts";
 import { createStoreKind, type StoreKind } from "./store.ts";
 import { findWorkloads } from "./workloads.ts";
-import type { Floor, Sample, Workload } from "./workload.ts";
+import { type Floor, type Sample, toFloorSamples, type Workload } from "./workload.ts";
 
 /** Runs take turns, so that a slow minute of the machine spoils one value of each figure, not all of one. */
 async function collectSamples(
@@ -22,12 +29,12 @@ async function collectSamples(
   for (let run = 1; run <= options.runs; run += 1) {
     for (const durability of options.durabilities) {
       const isFirst = durability === options.durabilities[0];
+      const named = (sample: Sample): Sample =>
+        durability === "full" ? sample : nameVariant(sample, durability);
       const measured = workloads.filter((it) => isFirst || it.isDurabilityBound === true);
       if (measured.length === 0) continue;
-      const { floor, samples: raw } = await kind.measureFloor(durability, options.isQuick);
-      const named = (sample: Sample): Sample =>
-        isFirst ? sample : nameVariant(sample, durability);
-      samples.push(...raw.map(named));
+      const floor = await kind.measureFloor(durability, options.isQuick);
+      samples.push(...toFloorSamples(floor).map(named));
       for (const workload of measured) {
         console.error(
           `run ${run} of ${options.runs}, ${workload.id}, ${durability}: ${workload.question}`,
@@ -62,37 +69,75 @@ function createBench(
   } satisfies Parameters<Workload["run"]>[0];
 }
 
-async function runBenchmark(options: BenchOptions): Promise<void> {
+/** Lends a kind of store in a folder of its own, and clears everything away. */
+async function withKind(
+  options: BenchOptions,
+  workloads: readonly Workload[],
+  use: (kind: StoreKind) => Promise<void>,
+): Promise<void> {
   const folder = mkdtempSync(join(options.folder ?? tmpdir(), "duroxide-bench-"));
-  const workloads = findWorkloads(options.only);
-  const kind = await createStoreKind(options.store, folder);
+  chmodSync(folder, 0o755); // As root a server of our own runs as another user.
   try {
-    const environment = describeEnvironment(folder, await kind.describe());
-    const { durabilities, isQuick, runs } = options;
-    const figures = toFigures(await collectSamples(options, kind, workloads));
-    report(options, { environment, durability: durabilities[0], isQuick, runs, figures });
+    const kind = await createStoreKind(options.store, folder);
+    try {
+      await use(kind);
+    } finally {
+      for (const workload of workloads) await workload.finish?.();
+      await kind.close();
+    }
   } finally {
-    for (const workload of workloads) await workload.finish?.();
-    await kind.close();
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function report(options: BenchOptions, result: Result): void {
-  console.log(`${toMarkdown(result)}\n`);
-  if (options.compareFile !== undefined) {
-    const older = JSON.parse(readFileSync(options.compareFile, "utf8")) as Result;
-    console.log(
-      `Beside ${options.compareFile} (duroxide-ts ${older.environment.duroxide}):\n\n${toComparison(older, result)}\n`,
-    );
-  }
-  if (options.jsonFile !== undefined) {
-    writeFileSync(options.jsonFile, `${JSON.stringify(result, null, 2)}\n`);
-  }
-  if (options.isRecorded) fileResult(result);
+/** Whatever cannot be used is said before the first run, not after the last. */
+async function runBenchmark(options: BenchOptions): Promise<void> {
+  const { compareFile, durabilities, isQuick, jsonFile, runs, store } = options;
+  const workloads = findWorkloads(options.only);
+  const [durability] = durabilities;
+  const older =
+    compareFile === undefined
+      ? undefined
+      : readComparable(compareFile, { store, durability, isQuick });
+  if (jsonFile !== undefined) assertWritable(jsonFile);
+  await withKind(options, workloads, async (kind) => {
+    const environment = describeEnvironment(kind.folder, await kind.describe());
+    const figures = toFigures(await collectSamples(options, kind, workloads));
+    const result: Result = { environment, store, durability, isQuick, runs, figures };
+    if (jsonFile !== undefined) writeFileSync(jsonFile, `${JSON.stringify(result, null, 2)}\n`);
+    if (options.isRecorded) fileResult(result);
+    console.log(`${toMarkdown(result)}\n`);
+    if (older !== undefined) console.log(`${toComparison(older, result)}\n`);
+  });
 }
 
-const options = parseOptions(process.argv.slice(2));
-if (options === undefined) console.log(USAGE);
-else if (options.profile !== undefined) profileWorkload(options.profile, process.argv.slice(2));
-else await runBenchmark(options);
+function assertWritable(file: string): void {
+  try {
+    closeSync(openSync(file, "a"));
+  } catch (error) {
+    throw new BadOption(`Cannot write "${file}": ${String(error)}`);
+  }
+}
+
+async function profile(options: BenchOptions, id: string): Promise<void> {
+  const workloads = findWorkloads([id]);
+  const [durability] = options.durabilities;
+  await withKind(options, workloads, async (kind) => {
+    const floor = await kind.measureFloor(durability, options.isQuick);
+    for (const workload of workloads) {
+      console.error(`${workload.id}, ${durability}: ${workload.question}`);
+      await explain(() => workload.run(createBench(options, kind, { floor, durability })));
+    }
+  });
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) console.log(USAGE);
+  else if (options.profile !== undefined) await profile(options, options.profile);
+  else await runBenchmark(options);
+} catch (error) {
+  if (!(error instanceof BadOption)) throw error;
+  console.error(`${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}

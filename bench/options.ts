@@ -1,5 +1,6 @@
 /** What may be said on the command line. */
 
+import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 
 import type { SqliteOptions } from "duroxide-ts/sqlite";
@@ -37,16 +38,32 @@ export const USAGE = `npm run bench -- [options]
                           without it an embedded one is started
   --processes 1,2,4       W1 by so many processes
   --durability full       "full": acknowledged work survives the power; "process": the process only;
-                          "both" (default): each workload that waits for the disk runs with both
-  --profile w1            run one workload under a profiler and print where its time goes
+                          "both" (default): each workload that waits for the disk runs with both;
+                          with PostgreSQL, where it is a setting of the server, "both" is "full"
+  --profile w1            run one workload once under a profiler and print where its time goes
   --dir FOLDER            measure the disk of this folder (default: the temporary folder)
   --json FILE             write every value of every run
   --compare OLD.json      print ratios to an earlier --json file
   --record                file the table in bench/RESULTS.md`;
 
-/** @returns Undefined when only help was asked for */
+/** Something on the command line, or a file that it names, cannot be used. */
+export class BadOption extends Error {}
+
+/**
+ * @returns Undefined when only help was asked for
+ * @throws BadOption
+ */
 export function parseOptions(args: readonly string[]): BenchOptions | undefined {
-  const { values } = parseArgs({
+  try {
+    return toOptions(parse(args));
+  } catch (error) {
+    if (error instanceof TypeError) throw new BadOption(error.message); // From parseArgs.
+    throw error;
+  }
+}
+
+function parse(args: readonly string[]) {
+  return parseArgs({
     args: [...args],
     options: {
       help: { type: "boolean" },
@@ -62,7 +79,10 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
       compare: { type: "string" },
       record: { type: "boolean", default: false },
     },
-  });
+  }).values;
+}
+
+function toOptions(values: ReturnType<typeof parse>): BenchOptions | undefined {
   if (values.help === true) return undefined;
   const store = parseStore(values.store);
   return {
@@ -73,26 +93,31 @@ export function parseOptions(args: readonly string[]): BenchOptions | undefined 
     only: values.only?.split(",") ?? [],
     processCounts: values.processes.split(",").map((text) => parseCount(text, "processes")),
     profile: values.profile,
-    folder: values.dir,
+    folder: parseFolder(values.dir),
     jsonFile: values.json,
     compareFile: values.compare,
     isRecorded: values.record,
   };
 }
 
+function parseFolder(folder: string | undefined): string | undefined {
+  if (folder === undefined || existsSync(folder)) return folder;
+  throw new BadOption(`Cannot measure the disk of "${folder}": there is no such folder`);
+}
+
 function parseStore(text: string): StoreName {
   if (text === "sqlite" || text === "postgres") return text;
-  throw new Error(`Cannot measure the store "${text}"; pass sqlite or postgres`);
+  throw new BadOption(`Cannot measure the store "${text}"; pass sqlite or postgres`);
 }
 
 function parseDurabilities(text: string, store: StoreName): BenchOptions["durabilities"] {
   if (text === "both") return store === "sqlite" ? ["full", "process"] : ["full"];
   if (text === "full" || text === "process") return [text];
-  throw new Error(`Cannot use durability "${text}"; pass full, process or both`);
+  throw new BadOption(`Cannot use durability "${text}"; pass full, process or both`);
 }
 
 function parseCount(text: string, what: string): number {
   const count = Number(text);
   if (Number.isInteger(count) && count > 0) return count;
-  throw new Error(`Cannot do ${text} ${what}; pass whole numbers of 1 or more`);
+  throw new BadOption(`Cannot do ${text} ${what}; pass whole numbers of 1 or more`);
 }

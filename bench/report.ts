@@ -4,7 +4,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import type { Environment } from "./environment.ts";
 import { median, summarize, type Summary } from "./measure.ts";
-import type { Durability } from "./options.ts";
+import { BadOption, type Durability } from "./options.ts";
+import type { StoreName } from "./store.ts";
 import type { Sample } from "./workload.ts";
 
 /** One figure over all runs. */
@@ -22,6 +23,8 @@ export interface Figure extends Summary {
 
 export interface Result {
   readonly environment: Environment;
+  readonly store: StoreName;
+  /** The one of figures that name none. */
   readonly durability: Durability;
   readonly isQuick: boolean;
   readonly runs: number;
@@ -92,8 +95,42 @@ function judgeTarget({ target, median: value, better }: Figure): string {
   return `${isMet ? "met" : "MISSED"}, ${format(value / target)} x`;
 }
 
-/** Compares medians; what lies within the spread of either is called noise. */
+/** Runs from which on a spread says something. */
+const RUNS_MIN = 3;
+
+/**
+ * Reads an earlier result that figures may be set beside.
+ *
+ * @throws BadOption when it is none, or was measured in another way
+ */
+export function readComparable(
+  file: string,
+  wanted: Pick<Result, "store" | "durability" | "isQuick">,
+): Result {
+  let older: Partial<Result>;
+  try {
+    older = JSON.parse(readFileSync(file, "utf8")) as Partial<Result>;
+  } catch (error) {
+    throw new BadOption(`Cannot read "${file}": ${String(error)}`);
+  }
+  if (older.environment === undefined || !Array.isArray(older.figures)) {
+    throw new BadOption(`Cannot compare with "${file}": it was not written by --json`);
+  }
+  for (const what of ["store", "durability", "isQuick"] as const) {
+    if (older[what] === wanted[what]) continue;
+    throw new BadOption(
+      `Cannot compare with "${file}": its ${what} is ${older[what]}, and this one's ${wanted[what]}`,
+    );
+  }
+  return older as Result;
+}
+
+/**
+ * Compares medians; what lies within the spread of either is called noise, and without spreads there
+ * is no verdict.
+ */
 export function toComparison(older: Result, newer: Result): string {
+  const isTold = Math.min(older.runs, newer.runs) >= RUNS_MIN;
   const before = new Map(older.figures.map((it) => [it.figure, it]));
   const rows = newer.figures.flatMap((now) => {
     const then = before.get(now.figure);
@@ -105,11 +142,26 @@ export function toComparison(older: Result, newer: Result): string {
         format(then.median),
         format(now.median),
         then.median === 0 ? "" : format(now.median / then.median),
-        judge(then, now),
+        isTold ? judge(then, now) : "",
       ],
     ];
   });
-  return toTable(["figure", "unit", "before", "now", "ratio", "verdict"], rows).join("\n");
+  const both = new Set(rows.map(([figure]) => figure));
+  const alone = [...before.keys(), ...newer.figures.map((it) => it.figure)].filter(
+    (figure) => !both.has(figure),
+  );
+  return [
+    `before: ${describe(older)}`,
+    `now: ${describe(newer)}`,
+    ...(isTold ? [] : [`Without at least ${RUNS_MIN} runs on both sides there is no verdict.`]),
+    "",
+    ...toTable(["figure", "unit", "before", "now", "ratio", "verdict"], rows),
+    ...(alone.length === 0 ? [] : ["", `On one side only: ${alone.join("; ")}`]),
+  ].join("\n");
+}
+
+function describe({ environment: at, runs }: Result): string {
+  return `duroxide-ts ${at.duroxide}, Node ${at.node}, ${at.store}, ${at.machine}, ${at.disk}, ${runs} runs`;
 }
 
 function judge(then: Figure, now: Figure): string {

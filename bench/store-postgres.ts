@@ -9,7 +9,7 @@ import { StoreHub } from "#internal/provider/hub";
 import type { StoreCounts } from "../tests/support/counting-sqlite.ts";
 import { startServer } from "../tests/support/postgres-server.ts";
 import { measurePostgresFloor, writeRawPostgres } from "./floor-postgres.ts";
-import type { Durability } from "./options.ts";
+import { BadOption, type Durability } from "./options.ts";
 import type { BenchStore, StoreKind, StoreWishes, WriteWatch } from "./store.ts";
 
 const CONNECTIONS = 8;
@@ -29,22 +29,32 @@ function split(location: string): { readonly url: string; readonly schema: strin
   return { url: url.href, schema };
 }
 
-export async function createPostgresKind(): Promise<StoreKind> {
+export async function createPostgresKind(folder: string): Promise<StoreKind> {
   const given = process.env["DUROXIDE_POSTGRES_URL"];
   // No flags: what is acknowledged has to be on the disk.
-  const server = given === undefined ? await startServer([]) : undefined;
+  const server = given === undefined ? await startServer([], folder) : undefined;
   const url = given ?? server?.url ?? "";
   const admin = await connect(url);
   const prefix = `bench_${process.pid}`;
   let createdCount = 0;
   return {
     name: "postgres",
+    folder: server?.folder,
     describe: async () => {
-      const { rows } = await admin.query<{ server_version: string }>("show server_version");
-      return `PostgreSQL ${rows[0]?.server_version ?? "?"}${server === undefined ? "" : " (embedded)"}`;
+      const settings = ["fsync", "synchronous_commit"] as const;
+      const values = await Promise.all(settings.map((it) => readSetting(admin, it)));
+      const version = await readSetting(admin, "server_version");
+      return (
+        `PostgreSQL ${version}${server === undefined ? "" : " (embedded)"}, ` +
+        settings.map((it, i) => `${it} ${values[i]}`).join(", ")
+      );
     },
-    measureFloor: (durability, isQuick) =>
-      withClient(toSession(url, durability), (client) => measurePostgresFloor(client, isQuick)),
+    measureFloor: async (durability, isQuick) => {
+      if (durability === "full") await assertDurable(admin);
+      return await withClient(toSession(url, durability), (client) =>
+        measurePostgresFloor(client, isQuick),
+      );
+    },
     writeRaw: (durability, load) =>
       withClient(toSession(url, durability), (client) => writeRawPostgres(client, load)),
     create: (durability, wishes) => {
@@ -59,6 +69,23 @@ export async function createPostgresKind(): Promise<StoreKind> {
       await server?.stop();
     },
   };
+}
+
+async function readSetting(client: pg.Client, name: string): Promise<string> {
+  const { rows } = await client.query<{ value: string }>("select current_setting($1) as value", [
+    name,
+  ]);
+  return rows[0]?.value ?? "?";
+}
+
+/** What is called durable has to reach the disk of the server. */
+async function assertDurable(client: pg.Client): Promise<void> {
+  for (const name of ["fsync", "synchronous_commit"]) {
+    if ((await readSetting(client, name)) !== "off") continue;
+    throw new BadOption(
+      `Cannot measure durability full: the server has ${name} off; turn it on, or pass --durability process`,
+    );
+  }
 }
 
 /** The same server, whose commits do not wait for the disk where that is not wanted. */

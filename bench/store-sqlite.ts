@@ -27,6 +27,7 @@ export function createSqliteKind(folder: string): Promise<StoreKind> {
   };
   return Promise.resolve({
     name: "sqlite",
+    folder,
     describe: describeSqlite,
     measureFloor: (durability, isQuick) => measureFloor(nextFile(), durability, isQuick),
     create: (durability, wishes) => createStore(nextFile(), durability, wishes),

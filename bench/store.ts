@@ -6,7 +6,7 @@ import type { StoreCounts } from "../tests/support/counting-sqlite.ts";
 import type { Durability } from "./options.ts";
 import { createPostgresKind, openPostgres } from "./store-postgres.ts";
 import { createSqliteKind, openSqlite } from "./store-sqlite.ts";
-import type { Floor, Sample } from "./workload.ts";
+import type { Floor } from "./workload.ts";
 
 export type StoreName = "sqlite" | "postgres";
 
@@ -35,11 +35,6 @@ export interface BenchStore {
   close(): Promise<number>;
 }
 
-export interface FloorResult {
-  readonly floor: Floor;
-  readonly samples: readonly Sample[];
-}
-
 /** Texts of one size, written as plainly as the store can. */
 export interface RawLoad {
   readonly text: string;
@@ -60,9 +55,11 @@ export interface WriteWatch {
 /** One kind of store, with what only raw access can do. */
 export interface StoreKind {
   readonly name: StoreName;
+  /** Where the data lies; undefined when a server elsewhere keeps it. */
+  readonly folder: string | undefined;
   /** Such as `SQLite 3.53.0 (@photostructure/sqlite)`. */
   describe(): Promise<string>;
-  measureFloor(durability: Durability, isQuick: boolean): Promise<FloorResult>;
+  measureFloor(durability: Durability, isQuick: boolean): Promise<Floor>;
   create(durability: Durability, wishes: StoreWishes): Promise<BenchStore>;
   /** Rows of finished and running instances, past the contract, for speed. */
   fillInstances(address: StoreAddress, count: number): Promise<void>;
@@ -73,7 +70,7 @@ export interface StoreKind {
 }
 
 export function createStoreKind(name: StoreName, folder: string): Promise<StoreKind> {
-  return name === "sqlite" ? createSqliteKind(folder) : createPostgresKind();
+  return name === "sqlite" ? createSqliteKind(folder) : createPostgresKind(folder);
 }
 
 /** Opens a store that exists already, as another process does. */

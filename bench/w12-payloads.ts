@@ -15,13 +15,24 @@ const MB = 1e6;
 const CALLERS = 8;
 const VALUES = 2;
 
-/** Text as it is in documents: mostly plain, some of it quoted, some not ASCII. */
-const PIECE = 'The quick "brown" fox jumps over the lazy dog, größer als 1_000 Füchse; ';
-
+/** Text as in documents: words, some of them quoted, some not ASCII, and no sentence twice. */
 function toText(bytes: number): string {
-  const pieceBytes = Buffer.byteLength(PIECE);
-  return PIECE.repeat(Math.ceil(bytes / pieceBytes));
+  const words: string[] = [];
+  let state = 42;
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  for (let length = 0; length < bytes;) {
+    const letters = Array.from({ length: 2 + next(9) }, () => LETTERS[next(LETTERS.length)]);
+    const word = next(20) === 0 ? `"${letters.join("")}"` : letters.join("");
+    words.push(word);
+    length += Buffer.byteLength(word) + 1;
+  }
+  return words.join(" ");
 }
+
+const LETTERS = "eeeeeettttaaaaooooiiinnnsssrrrhhhlllddduuucccmmfffgypwbvkäß";
 
 const texts = new Map([10_000, 100_000, 1_000_000].map((bytes) => [bytes, toText(bytes)]));
 

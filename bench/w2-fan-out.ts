@@ -30,14 +30,14 @@ async function runWidth(bench: Bench, width: number): Promise<Sample[]> {
   const commits = world.store.commitCount() - commitsBefore;
   await world.close();
   const name = `W2, fan-out of ${count(width)}`;
-  const floorMs = (width / bench.floor.orchestrationsPerSecond) * 1_000;
+  const floorMs = (width / bench.floor.branchesPerSecond) * 1_000;
   return [
     {
       figure: `${name}: in all`,
       unit: "s",
       value: ms / 1_000,
       better: "lower",
-      floor: { ratio: ms / floorMs, of: "raw rows" },
+      floor: { ratio: ms / floorMs, of: "raw branches" },
       target: width === WIDE ? bench.target({ sqlite: 1.5, postgres: 4 }) : undefined,
     },
     { figure: `${name}: commits`, unit: "in all", value: commits, better: "lower" },

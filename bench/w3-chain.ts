@@ -9,7 +9,8 @@ import { assertEqual, count, openWorld, PATIENCE, timeMs } from "./world.ts";
 
 /** Steps measured at each length, so that short chains are not noise. */
 const STEPS_MIN = 2_000;
-const WARM_UP_LENGTH = 300;
+/** Until everything is compiled. */
+const WARM_UP_LENGTH = 2_000;
 const RAW_COMMITS = { sqlite: 1.3, postgres: 1.5 };
 /** More than this is no longer flat. */
 const GROWTH_MAX = 1.15;
@@ -65,14 +66,14 @@ export const chains: Workload = {
     const lengths = bench.isQuick ? [100, 1_000] : [100, 1_000, 10_000, 100_000];
     const measured: Measured[] = [];
     for (const length of lengths) measured.push(await runChains(bench, length));
-    const shortest = measured[0]?.stepMs ?? Number.NaN;
     const longest = measured.at(-1)?.stepMs ?? Number.NaN;
+    const cheapest = Math.min(...measured.slice(0, -1).map((it) => it.stepMs));
     return [
       ...measured.flatMap((it) => toSamples(bench, it)),
       {
-        figure: `W3: a step of the chain of ${count(lengths.at(-1) ?? 0)} beside one of ${count(lengths[0] ?? 0)}`,
+        figure: `W3: a step of the chain of ${count(lengths.at(-1) ?? 0)} beside the cheapest of the others`,
         unit: "x",
-        value: longest / shortest,
+        value: longest / cheapest,
         better: "lower",
         target: GROWTH_MAX,
       },

@@ -16,6 +16,34 @@ export interface Sample {
   readonly target?: number | undefined;
 }
 
+/** Orchestrations whose rows share a commit where throughput is asked for. */
+export const MANY = 256;
+/** The same where a handful of callers are asked about. */
+export const FEW = 20;
+
+/** The floor as figures of its own. */
+export function toFloorSamples(floor: Floor): Sample[] {
+  const perSecond = (figure: string, what: string, value: number): Sample => ({
+    figure,
+    unit: `${what}/s`,
+    value,
+    better: "higher",
+  });
+  const rows = "raw rows of one-activity orchestrations";
+  return [
+    perSecond("raw commits of one row, one after the other", "commits", 1_000 / floor.commitMs),
+    {
+      figure: "raw commits of one row: p99",
+      unit: "ms",
+      value: floor.commitP99Ms,
+      better: "lower",
+    },
+    perSecond(`${rows}, ${MANY} to a commit`, "orchestrations", floor.orchestrationsPerSecond),
+    perSecond(`${rows}, ${FEW} to a commit`, "orchestrations", floor.orchestrationsPerSecondByFew),
+    perSecond(`raw rows of branches, ${MANY} to a commit`, "branches", floor.branchesPerSecond),
+  ];
+}
+
 /** What the storage itself can do, measured in the same run on the same disk. */
 export interface Floor {
   /** Median time of a durable commit of one row, one after the other. */
@@ -24,6 +52,10 @@ export interface Floor {
   readonly commitP99Ms: number;
   /** One-activity orchestrations a second, if only their rows were written, many to a commit. */
   readonly orchestrationsPerSecond: number;
+  /** The same with {@link FEW} to a commit. */
+  readonly orchestrationsPerSecondByFew: number;
+  /** Activities of a fan-out a second, if only their rows were written, many to a commit. */
+  readonly branchesPerSecond: number;
 }
 
 export interface Bench {

@@ -15,6 +15,7 @@ import { recovery } from "./w9-recovery.ts";
 import { listing } from "./w10-listing.ts";
 import { crowd } from "./w11-crowd.ts";
 import { payloads } from "./w12-payloads.ts";
+import { BadOption } from "./options.ts";
 import type { Workload } from "./workload.ts";
 
 const WORKLOADS: readonly Workload[] = [
@@ -41,7 +42,7 @@ export function findWorkloads(only: readonly string[]): readonly Workload[] {
   const known = WORKLOADS.map((workload) => workload.id);
   const unknown = only.filter((id) => !known.includes(id));
   if (unknown.length > 0) {
-    throw new Error(`Cannot run ${unknown.join(", ")}; there are ${known.join(", ")}`);
+    throw new BadOption(`Cannot run ${unknown.join(", ")}; there are ${known.join(", ")}`);
   }
   return WORKLOADS.filter((workload) => only.includes(workload.id));
 }

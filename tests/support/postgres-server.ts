@@ -24,11 +24,15 @@ export interface OwnServer {
   stop(): Promise<void>;
 }
 
-/** @param flags - Settings such as `fsync=off`: tests kill processes, not machines */
+/**
+ * @param flags - Settings such as `fsync=off`: tests kill processes, not machines
+ * @param parent - The folder in which it makes one of its own; as root other users must get in
+ */
 export async function startServer(
   flags: readonly string[] = ["fsync=off", "full_page_writes=off"],
+  parent = tmpdir(),
 ): Promise<OwnServer> {
-  const folder = mkdtempSync(join(tmpdir(), "duroxide-postgres-"));
+  const folder = mkdtempSync(join(parent, "duroxide-postgres-"));
   chmodSync(folder, 0o755); // As root the server runs as another user, who has to get in.
   const port = await findFreePort();
   const EmbeddedPostgres = await importEmbedded();
