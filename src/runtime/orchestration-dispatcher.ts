@@ -9,9 +9,10 @@
  *     asked again after the claims under way have been taken in.
  * I3. An instance that leaves memory is handed back in the store, and the store is asked again.
  * I4. What has outlived many processes is tried alone: only then does a crash tell something.
+ * I5. However many residents always have something to do, the store is asked again once everybody who
+ *     was in line for a turn has had one: for timers and mail of what is held, and for others.
  */
 
-import { Fifo } from "../foundation/fifo.ts";
 import { decodeMessage, encodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
@@ -38,12 +39,15 @@ import { trialFrom } from "./poison.ts";
 import { Reception } from "./reception.ts";
 import { ResidentCache, type Resident } from "./resident.ts";
 import { StartTaker, type WantedStart } from "./start-taker.ts";
+import { TurnLine } from "./turn-line.ts";
 import { TurnRunner, type Concluded, type Fate } from "./turn-runner.ts";
 
 /** Most instances claimed in one transaction. */
 const CLAIM_MAX = 256;
 /** Most held instances whose queues are read at once. */
 const HELD_WORK_MAX = 5_000;
+/** Share of all turns that is claimed in a round although there is no room. (I5) */
+const CLAIMED_BEYOND = 0.125;
 
 /** A start that waits for a turn to be free. */
 interface WaitingStart {
@@ -67,11 +71,9 @@ export class OrchestrationDispatcher {
   readonly #parking: Parking;
   readonly #residents: ResidentCache;
   readonly #lateMail = new LateMail();
-  readonly #ready = new Fifo<Resident>();
-  readonly #waitingStarts = new Fifo<WaitingStart>();
+  readonly #line: TurnLine<Resident, WaitingStart>;
   /** The suspect that is being tried. */
   #trial: InstanceKey | undefined;
-  #turnCount = 0;
   #leavingCount = 0;
   #isFetching = false;
   #isFetchWanted = false;
@@ -96,6 +98,15 @@ export class OrchestrationDispatcher {
       },
     });
     this.#parking = new Parking(parts.settings);
+    this.#line = new TurnLine({
+      turnsMax: parts.settings.orchestrationConcurrency,
+      beginTurn: (resident) => {
+        this.#beginTurn(resident);
+      },
+      beginStart: ({ wanted, resolve }) => {
+        resolve(this.#start(wanted));
+      },
+    });
     this.#residents = new ResidentCache({
       instancesMax: parts.settings.residentInstancesMax,
       bytesMax: parts.settings.residentBytesMax,
@@ -104,13 +115,7 @@ export class OrchestrationDispatcher {
 
   /** Nothing is under way. */
   get isIdle(): boolean {
-    return (
-      this.#turnCount === 0 &&
-      this.#ready.size === 0 &&
-      this.#waitingStarts.size === 0 &&
-      this.#leavingCount === 0 &&
-      !this.#isFetching
-    );
+    return this.#line.isEmpty && this.#leavingCount === 0 && !this.#isFetching;
   }
 
   /** The store has been asked, and no suspect is being tried: a crash now is nobody's but an activity's. */
@@ -140,8 +145,7 @@ export class OrchestrationDispatcher {
   /** Stops claiming; turns under way end, starts that wait for a turn are queued. */
   stop(): void {
     this.#isStopped = true;
-    for (const { wanted, resolve } of this.#waitingStarts.drain())
-      resolve(this.#starts.queue(wanted));
+    for (const { wanted, resolve } of this.#line.drainStarts()) resolve(this.#starts.queue(wanted));
   }
 
   /** Everything that this node held is void; what is remembered stays (see `previousEpoch`). */
@@ -153,7 +157,9 @@ export class OrchestrationDispatcher {
   /** See `LocalRuntime.isRunning`. */
   isRunning(instanceId: string): boolean {
     const resident = this.#residents.getById(instanceId);
-    return resident?.isHeld === true && !resident.hasEnded;
+    if (resident === undefined || !resident.isHeld || resident.hasEnded) return false;
+    // A start may be told of only after its node was lost; then nobody here would hear of its end.
+    return resident.claim.node === this.#parts.nodes.current;
   }
 
   onDelivered(messages: readonly DeliveredMessage[]): void {
@@ -198,8 +204,8 @@ export class OrchestrationDispatcher {
       return undefined;
     if (request.notBeforeMs !== undefined) return undefined;
     return new Promise<WriteOutcome>((resolve) => {
-      this.#waitingStarts.push({ wanted: { request, definition, retryMs }, resolve });
-      this.#runReady();
+      this.#line.addStart({ wanted: { request, definition, retryMs }, resolve });
+      this.#fill();
     });
   }
 
@@ -210,8 +216,8 @@ export class OrchestrationDispatcher {
       return await this.#starts.take(wanted);
     } finally {
       this.#lateMail.end(reader);
-      this.#turnCount -= 1;
-      this.#runReady();
+      this.#line.end();
+      this.#fill();
     }
   }
 
@@ -243,39 +249,27 @@ export class OrchestrationDispatcher {
     }
     if (resident.inbox.isEmpty) return false;
     resident.isBusy = true;
-    this.#ready.push(resident);
-    this.#runReady();
+    this.#line.add(resident);
+    this.#fill();
     return true;
   }
 
-  #runReady(): void {
+  #fill(): void {
+    this.#line.fill();
+    if (!this.#isMoreLeft) return;
     const { orchestrationConcurrency } = this.#parts.settings;
-    while (this.#turnCount < orchestrationConcurrency) {
-      const resident = this.#ready.shift();
-      if (resident === undefined) break;
-      this.#turnCount += 1;
-      this.#runner.run(resident, (fate) => {
-        this.#turnCount -= 1;
-        this.#afterTurn(resident, fate);
-        this.#runReady();
-      });
-    }
-    while (this.#turnCount < orchestrationConcurrency) {
-      const start = this.#waitingStarts.shift();
-      if (start === undefined) break;
-      this.#turnCount += 1;
-      start.resolve(this.#start(start.wanted));
-    }
-    if (this.#isMoreLeft && this.#room >= orchestrationConcurrency / 2) {
-      this.#isMoreLeft = false;
-      this.#hasFetched = false;
-      this.#fetchSoon();
-    }
+    if (!this.#line.isRoundOver && this.#line.room < orchestrationConcurrency / 2) return;
+    this.#isMoreLeft = false;
+    this.#hasFetched = false;
+    this.#fetchSoon();
   }
 
-  /** How many more instances may have a turn at once. */
-  get #room(): number {
-    return this.#parts.settings.orchestrationConcurrency - this.#turnCount - this.#ready.size;
+  #beginTurn(resident: Resident): void {
+    this.#runner.run(resident, (fate) => {
+      this.#line.end();
+      this.#afterTurn(resident, fate);
+      this.#fill();
+    });
   }
 
   #afterTurn(resident: Resident, fate: Fate): void {
@@ -288,6 +282,7 @@ export class OrchestrationDispatcher {
       return;
     }
     this.#residents.touch(resident);
+    if (!resident.isHeld) this.#residents.remember(resident);
     if (this.#parts.settings.isCold) {
       this.#evict(resident);
       return;
@@ -330,15 +325,12 @@ export class OrchestrationDispatcher {
         // A node that has left the list comes back only for work.
         if (nodes.current === undefined && !(await hub.hasClaimableWork())) break;
         const node = await nodes.acquire();
-        // News for what is held first: somebody waits for it now. But what was read and still waits
-        // for a turn would only be read again.
-        if (this.#isHeldReadWanted && this.#room > 0) await this.#readHeld(node);
-        isMore = await this.#claim(node);
+        isMore = await this.#ask(node);
         await this.#claimTrial(node);
       }
       const dueMs = await hub.provider.nextDueMs(askedMs);
       if (dueMs !== undefined) due.note(dueMs);
-      this.#hasFetched = true;
+      this.#hasFetched = !this.#isHeldReadWanted;
     } catch (error) {
       if (this.#isStopped) return;
       settings.logger.log("warn", "Cannot claim work now; trying again", { error: String(error) });
@@ -346,6 +338,29 @@ export class OrchestrationDispatcher {
       return;
     }
     this.#parking.forget("fetch");
+  }
+
+  /** @returns Whether there is more, and room for it */
+  async #ask(node: NodeId): Promise<boolean> {
+    // What was read and still waits for a turn would only be read again. (I5)
+    if (this.#line.room <= 0 && !this.#line.isRoundOver) {
+      this.#isMoreLeft = true;
+      return false;
+    }
+    // News for what is held first: somebody waits for it now.
+    if (this.#isHeldReadWanted) await this.#readHeld(node);
+    const isMore = await this.#claim(node);
+    this.#line.beginRound();
+    return isMore;
+  }
+
+  /** How many instances may be claimed now. */
+  get #room(): number {
+    const { orchestrationConcurrency, residentInstancesMax } = this.#parts.settings;
+    if (this.#line.room > 0) return this.#line.room;
+    // (I5) A few though there is no room, unless memory is full of those who never rest.
+    if (this.#residents.size >= residentInstancesMax) return 0;
+    return Math.ceil(orchestrationConcurrency * CLAIMED_BEYOND);
   }
 
   /** @returns Whether there is more, and room for it */

@@ -90,6 +90,11 @@ test("remembers who is at rest when claims are lost, until it goes, returns or i
     [4, 1],
     [5, 1],
   ]);
+  all[1]!.isBusy = false; // Its last turn has landed, and only now is that known.
+  cache.remember(all[1]!);
+  expect(cache.remembered.get(2)).toBe(1);
+  cache.delete(2);
+  cache.remember(all[1]!);
   cache.delete(3);
   cache.set(resident(4));
   cache.regain(all[0]!, { key: 1, node: 2, epoch: 2 });

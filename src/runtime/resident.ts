@@ -97,11 +97,15 @@ export class ResidentCache {
   /** All claims are void. */
   loseAll(): void {
     for (const resident of this.#byKey.values()) {
-      if (resident.isHeld && resident.isAtRest) {
-        this.#remembered.set(resident.key, resident.claim.epoch);
-      }
       resident.isHeld = false;
+      this.remember(resident);
     }
+  }
+
+  /** A resident without a holder has come to rest, maybe: a new claim may go on with it. (I3) */
+  remember(resident: Resident): void {
+    if (this.#byKey.get(resident.key) !== resident || !resident.isAtRest) return;
+    this.#remembered.set(resident.key, resident.claim.epoch);
   }
 
   /** A new claim goes on where the old one has ended. */

@@ -1,5 +1,9 @@
 /** What a runtime does at its edges: idle, beside others, without code, without a parent that listens. */
 
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import {
   Client,
   defineActivity,
@@ -8,7 +12,7 @@ import {
   SqliteProvider,
   type RuntimeOptions,
 } from "duroxide-ts";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 
 import { StoreHub } from "../../src/provider/hub.ts";
 import type {
@@ -112,6 +116,28 @@ describe("waiting for what this process runs", () => {
     // Neither the last look of a timeout nor the slow safety net may be what finds it.
     expect(await here.getHandle("l", listener).result()).toBe(7);
   }, 15_000);
+
+  test("G3 trusts no start of which it was told only after its node was lost", async () => {
+    const lostNode = gate();
+    const { provider: mine } = hooked(store, async (operations, next) => {
+      const outcomes = await next();
+      if (operations.some(({ kind }) => kind === "startInstance")) await lostNode.opened;
+      return outcomes;
+    });
+    const here = new Client(mine);
+    const runtime = await start({ store: mine, orchestrations: [listener] });
+    const starting = here.startOrchestration("l", listener, undefined);
+    await untilRunning("l");
+    const held = (await store.listNodes()).find(({ label }) => label === runtime.workerId);
+    await store.removeNode(held?.id ?? 0);
+    await eventually(() => log.messages().some((message) => message.startsWith("Lost")));
+    lostNode.open();
+    const handle = await starting;
+    await start({ store, orchestrations: [listener] });
+    await client.raiseEvent("l", "go", 7);
+    await client.waitForOrchestration("l", LIMIT);
+    expect(await handle.result()).toBe(7);
+  }, 15_000);
 });
 
 describe("commits (budget)", () => {
@@ -186,6 +212,48 @@ describe("two runtimes of one process on one store", () => {
     release.open();
     expect(await handle.result(LIMIT)).toEqual([1, 2, 3, 4, 5]);
   });
+});
+
+describe("instances that always have something to do", () => {
+  test.for([
+    { orchestrationConcurrency: 1, loopCount: 10 },
+    { orchestrationConcurrency: 50, loopCount: 200 },
+  ])(
+    "keep no timer, event, start or queued work waiting for ever ($loopCount on $orchestrationConcurrency turns)",
+    async ({ orchestrationConcurrency, loopCount }) => {
+      await store.close();
+      const folder = mkdtempSync(join(tmpdir(), "duroxide-runtime-"));
+      onTestFinished(() => {
+        rmSync(folder, { recursive: true });
+      });
+      const file = join(folder, "app.db");
+      store = await SqliteProvider.open(file);
+      client = new Client(store);
+      await using other = await SqliteProvider.open(file);
+      const elsewhere = new Client(other); // As another process would.
+      let mustEnd = false;
+      const look = defineActivity("Look", async () => mustEnd);
+      const loop = defineOrchestration("Loop", async (ctx) => {
+        while (!(await ctx.scheduleActivity(look))) ctx.setCustomStatus("goes on");
+      });
+      const orchestrations = [loop, sleeper, listener];
+      await start({ orchestrations, activities: [look], orchestrationConcurrency });
+      const asleep = await client.startOrchestration("asleep", sleeper, 300);
+      const listening = await client.startOrchestration("listening", listener);
+      const loops = await Promise.all(
+        Array.from({ length: loopCount }, (_, i) => client.startOrchestration(`loop-${i}`, loop)),
+      );
+      await elsewhere.startOrchestration("queued", sleeper, 1);
+      await elsewhere.raiseEvent("listening", "go", 7);
+      const late = await client.startOrchestration("late", sleeper, 1);
+      expect(await asleep.result(LIMIT)).toBe("awake");
+      expect(await listening.result(LIMIT)).toBe(7);
+      expect(await late.result(LIMIT)).toBe("awake");
+      expect(await client.waitForOrchestration("queued", LIMIT)).toMatchObject({ output: "awake" });
+      mustEnd = true;
+      for (const handle of loops) await handle.result(LIMIT);
+    },
+  );
 });
 
 describe("starts", () => {
