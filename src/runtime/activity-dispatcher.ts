@@ -7,7 +7,8 @@
  *
  * I1. At most `activityConcurrency` activities run at once; a slot is free again when its activity
  *     has ended, or its grace after a cancellation has passed. What waits for a slot for long is
- *     handed back: another runtime may have one.
+ *     handed back: another runtime may have one. And however many of our own turns' activities always
+ *     wait, the store is asked once all that waited when it was last asked have had a slot.
  * I2. An activity that is not run to its end here is handed back or known to be lost; it is never
  *     kept by a live node that does not run it.
  * I3. An outcome is reported once; that of a canceled or lost activity is not reported (G5).
@@ -69,6 +70,9 @@ export class ActivityDispatcher {
   readonly #stopping = new Set<ActivityRun>();
   readonly #waiting = new Fifo<Waiting>();
   #reserved = 0;
+  #begunCount = 0;
+  /** How many will have begun when all that waited at the last claim have. (I1) */
+  #roundEnd = 0;
   /** How long activities take lately; before any has ended they are taken for short. */
   #averageMs = 1;
   #mayBeMore = true;
@@ -212,6 +216,7 @@ export class ActivityDispatcher {
     while (this.#usedSlots < activityConcurrency) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
+      this.#begunCount += 1;
       this.#run(next.claimed);
     }
   }
@@ -334,7 +339,9 @@ export class ActivityDispatcher {
   /** Claims from the store when there is room worth a transaction. */
   #fill(): void {
     const { activityConcurrency } = this.#parts.settings;
-    const isWorthwhile = this.#waiting.size < Math.max(1, activityConcurrency / 2);
+    const isWorthwhile =
+      this.#waiting.size < Math.max(1, activityConcurrency / 2) ||
+      this.#begunCount >= this.#roundEnd;
     const isBarred = this.#isClaiming || this.#isStopped || !isWorthwhile;
     if (!this.#mayBeMore || isBarred || this.#room() <= 0) return;
     this.#mayBeMore = false;
@@ -384,6 +391,7 @@ export class ActivityDispatcher {
       for (const activity of claimed) this.#take(activity);
     } finally {
       this.#reserved -= limit;
+      this.#roundEnd = this.#begunCount + this.#waiting.size + 1;
     }
   }
 

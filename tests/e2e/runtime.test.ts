@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import {
   Client,
@@ -254,6 +255,24 @@ describe("instances that always have something to do", () => {
       for (const handle of loops) await handle.result(LIMIT);
     },
   );
+
+  test("keep no activity of another runtime's turns waiting for ever", async () => {
+    let mustEnd = false;
+    // Long enough that some always wait for a slot.
+    const look = defineActivity("Look", () => sleep(3).then(() => mustEnd));
+    const loop = defineOrchestration("Loop", async (ctx) => {
+      while (!(await ctx.scheduleActivity(look))) ctx.setCustomStatus("goes on");
+    });
+    await start({ orchestrations: [loop], activities: [look, step], activityConcurrency: 4 });
+    await start({ orchestrations: [chain], activityConcurrency: 0 });
+    const loops = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => client.startOrchestration(`loop-${i}`, loop)),
+    );
+    const other = await client.startOrchestration("other", chain, 3);
+    expect(await other.result(LIMIT)).toBe(3);
+    mustEnd = true;
+    for (const handle of loops) await handle.result(LIMIT);
+  });
 });
 
 describe("starts", () => {
