@@ -53,9 +53,9 @@ async function measurePoint(bench: Bench, curve: GrowthCurve, size: number): Pro
   const { client, store } = world;
   const fill = (n: number) => bench.kind.fillInstances(store.address, n);
   const work = await curve.prepare({ client, fill }, Math.max(size, UNITS_MIN));
-  const before = (await store.counts())?.statements;
+  const before = store.statementCount();
   const ms = await timeMs(() => work.run());
-  const after = (await store.counts())?.statements;
+  const after = store.statementCount();
   await world.close();
   return {
     size,

@@ -124,6 +124,7 @@ async function createStore(
     provider,
     address: { store: "postgres", location, durability },
     commitCount: () => pipeline.commitCount,
+    statementCount: () => counted?.statementCount(),
     counts: async () =>
       counted && {
         statements: counted.statementCount(),

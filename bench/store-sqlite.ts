@@ -57,6 +57,7 @@ async function createStore(
     provider,
     address: { store: "sqlite", location: file, durability },
     commitCount: () => pipeline.commitCount,
+    statementCount: () => counting?.counts().statements,
     counts: () => Promise.resolve(counting?.counts()),
     close: async () => {
       await provider.close();

@@ -29,6 +29,8 @@ export interface BenchStore {
   readonly address: StoreAddress;
   /** Transactions of the commit pipeline so far. */
   commitCount(): number;
+  /** Statements so far; undefined when they are not counted. */
+  statementCount(): number | undefined;
   /** What the store was asked for so far; undefined when it was not counted. */
   counts(): Promise<StoreCounts | undefined>;
   /** Closes it and gives its size on disk in bytes. */

@@ -12,7 +12,8 @@
  * I2. An activity that is not run to its end here is handed back or known to be lost; it is never
  *     kept by a live node that does not run it.
  * I3. An outcome is reported once; that of a canceled or lost activity is not reported (G5).
- * I4. What has outlived many processes is tried alone: only then does a crash tell something.
+ * I4. What has outlived many processes is tried alone: only then does a crash tell something. However
+ *     busy the slots are, one is kept for it now and then.
  */
 
 import { systemClock } from "../foundation/clock.ts";
@@ -83,6 +84,10 @@ export class ActivityDispatcher {
   #trial: ActivityRun | undefined;
   /** A trial has to wait until all is calm. */
   #isTrialWanted = false;
+  /** All slots were in use when a trial might have begun. */
+  #isTrialSkipped = false;
+  /** The next slot that is free is for a trial, if there is a suspect. */
+  #isSlotKept = false;
   #isStopped = false;
   #watch: ReturnType<typeof setInterval> | undefined;
 
@@ -110,6 +115,9 @@ export class ActivityDispatcher {
     this.#watch = setInterval(() => {
       this.#shareWaiting();
       void this.#dropLost();
+      this.#isSlotKept ||= this.#isTrialSkipped;
+      this.#isTrialSkipped = false;
+      this.#useKeptSlot();
     }, this.#watchMs);
   }
 
@@ -213,7 +221,8 @@ export class ActivityDispatcher {
 
   #runWaiting(): void {
     const { activityConcurrency } = this.#parts.settings;
-    while (this.#usedSlots < activityConcurrency) {
+    const slots = activityConcurrency - (this.#isSlotKept ? 1 : 0);
+    while (this.#usedSlots < slots) {
       const next = this.#waiting.shift();
       if (next === undefined) return;
       this.#begunCount += 1;
@@ -265,8 +274,22 @@ export class ActivityDispatcher {
     } else if (isOutcome) onOutcome(run.claimed, end);
     else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
     else if (end.kind === "refused") void this.#retry(run.claimed, end.reason);
+    this.#useKeptSlot();
     this.#runWaiting();
     this.#fill();
+  }
+
+  /** (I4) */
+  #useKeptSlot(): void {
+    const isFull = this.#usedSlots >= this.#parts.settings.activityConcurrency;
+    if (!this.#isSlotKept || isFull || this.#isClaiming || this.#isStopped) return;
+    this.#claimSoon(
+      (node) => this.#claimTrial(node),
+      () => {
+        this.#isSlotKept = false;
+        this.#runWaiting();
+      },
+    );
   }
 
   #free(run: ActivityRun): void {
@@ -351,10 +374,16 @@ export class ActivityDispatcher {
     });
   }
 
-  #claimSoon(claim: (node: NodeId) => Promise<void>): void {
+  #claimSoon(
+    claim: (node: NodeId) => Promise<void>,
+    onEnd = () => {
+      this.#useKeptSlot();
+    },
+  ): void {
     this.#isClaiming = true;
     void this.#claim(claim).finally(() => {
       this.#isClaiming = false;
+      onEnd();
       this.#fill();
     });
   }
@@ -399,7 +428,11 @@ export class ActivityDispatcher {
   async #claimTrial(node: NodeId): Promise<void> {
     const { hub, settings, isCalm } = this.#parts;
     const isFull = this.#usedSlots >= settings.activityConcurrency;
-    if (this.#trial !== undefined || isFull || this.#isStopped) return;
+    if (this.#trial !== undefined || this.#isStopped) return;
+    if (isFull) {
+      this.#isTrialSkipped = true;
+      return;
+    }
     if (!isCalm()) {
       this.#isTrialWanted = true;
       return;

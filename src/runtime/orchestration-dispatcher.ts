@@ -157,9 +157,7 @@ export class OrchestrationDispatcher {
   /** See `LocalRuntime.isRunning`. */
   isRunning(instanceId: string): boolean {
     const resident = this.#residents.getById(instanceId);
-    if (resident === undefined || !resident.isHeld || resident.hasEnded) return false;
-    // A start may be told of only after its node was lost; then nobody here would hear of its end.
-    return resident.claim.node === this.#parts.nodes.current;
+    return resident?.isHeld === true && !resident.hasEnded;
   }
 
   onDelivered(messages: readonly DeliveredMessage[]): void {
@@ -223,7 +221,9 @@ export class OrchestrationDispatcher {
 
   #onStarted(resident: Resident, first: Concluded, effects: TurnEffects): void {
     resident.isBusy = true;
-    this.#residents.set(resident);
+    // Of a start one may hear only after its node was lost, and the instance was claimed anew.
+    if (resident.claim.node === this.#parts.nodes.current) this.#residents.set(resident);
+    else resident.isHeld = false;
     for (const message of this.#lateMail.take(resident.key, 0)) this.#receive(resident, message);
     void this.#runner.onCommitted(resident, first, effects).then((fate) => {
       this.#afterTurn(resident, fate);
@@ -287,7 +287,10 @@ export class OrchestrationDispatcher {
       this.#evict(resident);
       return;
     }
-    if (this.#makeReady(resident)) return;
+    if (!this.#makeReady(resident)) this.#makeRoom();
+  }
+
+  #makeRoom(): void {
     for (const leaving of this.#residents.overflow()) this.#evict(leaving);
   }
 
@@ -330,7 +333,7 @@ export class OrchestrationDispatcher {
       }
       const dueMs = await hub.provider.nextDueMs(askedMs);
       if (dueMs !== undefined) due.note(dueMs);
-      this.#hasFetched = !this.#isHeldReadWanted;
+      this.#hasFetched = !this.#isHeldReadWanted && !this.#isFetchWanted;
     } catch (error) {
       if (this.#isStopped) return;
       settings.logger.log("warn", "Cannot claim work now; trying again", { error: String(error) });
@@ -350,6 +353,7 @@ export class OrchestrationDispatcher {
     // News for what is held first: somebody waits for it now.
     if (this.#isHeldReadWanted) await this.#readHeld(node);
     const isMore = await this.#claim(node);
+    this.#makeRoom();
     this.#line.beginRound();
     return isMore;
   }
@@ -359,7 +363,8 @@ export class OrchestrationDispatcher {
     const { orchestrationConcurrency, residentInstancesMax } = this.#parts.settings;
     if (this.#line.room > 0) return this.#line.room;
     // (I5) A few though there is no room, unless memory is full of those who never rest.
-    if (this.#residents.size >= residentInstancesMax) return 0;
+    const isFull = this.#line.activeCount >= residentInstancesMax || this.#residents.isOverBytes;
+    if (isFull) return 0;
     return Math.ceil(orchestrationConcurrency * CLAIMED_BEYOND);
   }
 
@@ -411,6 +416,7 @@ export class OrchestrationDispatcher {
   #endTrial(key: InstanceKey): void {
     if (this.#trial !== key) return;
     this.#trial = undefined;
+    this.#hasFetched = false;
     this.#fetchSoon();
   }
 

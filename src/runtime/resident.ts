@@ -145,6 +145,11 @@ export class ResidentCache {
     resident.countedBytes = resident.bytes;
   }
 
+  /** What is left after {@link overflow} has gone is more than fits. */
+  get isOverBytes(): boolean {
+    return this.#bytes > this.#limits.bytesMax;
+  }
+
   /** Those that have to go, least recently used first (I2). */
   overflow(): Resident[] {
     const leaving: Resident[] = [];

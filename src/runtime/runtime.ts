@@ -59,7 +59,8 @@ export class Runtime implements AsyncDisposable {
           this.#activities.loseAll();
         },
         onWorkFreed: () => {
-          this.#wake();
+          this.#wake(); // Before it has joined the hub, too.
+          this.#hub.wakeAll(); // Another runtime may have the code, and nobody else tells it.
         },
       },
     );

@@ -66,6 +66,20 @@ test("a round is over when everybody who was in line has had a turn", () => {
   expect(overAfter).toEqual([false, false, false, true]);
 });
 
+test("a round ends with a start, too, when no resident is in line", () => {
+  const { line, step } = open(1);
+  for (const start of ["x", "y", "z"]) line.addStart(start);
+  line.fill();
+  line.beginRound();
+  expect(line.isRoundOver).toBe(false);
+  line.add("r");
+  step();
+  expect(line.isRoundOver).toBe(true);
+  line.beginRound();
+  step();
+  expect(line.isRoundOver).toBe(true);
+});
+
 test("hands over the starts that wait, and forgets them", () => {
   const { line, begun } = open(1);
   line.addStart("x");

@@ -24,7 +24,7 @@ export class TurnLine<Ready, Start> {
   readonly #ready = new Fifo<Ready>();
   readonly #starts = new Fifo<Start>();
   #underWay = 0;
-  /** Turns of residents so far. */
+  /** Turns so far that bring a round nearer to its end. */
   #turnsBegun = 0;
   #roundEnd = 0;
   #turnsSinceStart = 0;
@@ -40,7 +40,12 @@ export class TurnLine<Ready, Start> {
 
   /** How many more residents may have a turn at once; below zero, so many wait for one. */
   get room(): number {
-    return this.#parts.turnsMax - this.#underWay - this.#ready.size;
+    return this.#parts.turnsMax - this.activeCount;
+  }
+
+  /** How many have a turn, or wait for one although they are in memory already. */
+  get activeCount(): number {
+    return this.#underWay + this.#ready.size;
   }
 
   /** (L4) */
@@ -98,6 +103,7 @@ export class TurnLine<Ready, Start> {
     if (start === undefined) return false;
     this.#underWay += 1;
     this.#turnsSinceStart = 0;
+    if (this.#ready.size === 0) this.#turnsBegun += 1; // Nobody is in line any more.
     this.#parts.beginStart(start);
     return true;
   }
