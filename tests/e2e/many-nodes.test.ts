@@ -267,11 +267,12 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     test("many instances: each goes on elsewhere and completes once", async () => {
       const fleet = await Fleet.create(kind);
       const release = gate();
-      const ended: string[] = [];
+      const ended: number[] = [];
+      // By attempt and not by runtime: the stale one comes back as a new node, and may take some again.
       const slow = defineActivity("Slow", async (_: undefined, ctx) => {
-        if (ctx.workerId === "stale") await release.opened;
-        ended.push(ctx.workerId);
-        return ctx.workerId;
+        if (ctx.attempt === 1) await release.opened;
+        ended.push(ctx.attempt);
+        return ctx.attempt;
       });
       const task = defineOrchestration("Task", async (ctx) =>
         ctx.scheduleActivity(slow, undefined),
@@ -289,9 +290,7 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       const statuses = await fleet.finished(ids);
       release.open();
       await eventually(() => ended.length >= 2 * ids.length);
-      expect(new Set(statuses.map((it) => "output" in it && it.output))).toEqual(
-        new Set(["healthy"]),
-      );
+      expect(new Set(statuses.map((it) => "output" in it && it.output))).toEqual(new Set([2]));
       await eventually(() =>
         stale.log.messages("warn").some((line) => line.startsWith("Lost the lease")),
       );
