@@ -77,6 +77,21 @@ async function noNodes(): Promise<boolean> {
   return nodes.every(({ label }) => label.endsWith("(presence)"));
 }
 
+/** A start that has landed, and of which its own process is not told before `lostNode` is open. */
+async function startUnheard() {
+  const lostNode = gate();
+  const { provider: mine } = hooked(store, async (operations, next) => {
+    const outcomes = await next();
+    if (operations.some(({ kind }) => kind === "startInstance")) await lostNode.opened;
+    return outcomes;
+  });
+  const here = new Client(mine);
+  const runtime = await start({ store: mine, orchestrations: [listener] });
+  const starting = here.startOrchestration("l", listener, undefined);
+  await untilRunning("l");
+  return { mine, runtime, starting, lostNode };
+}
+
 describe("waiting for what this process runs", () => {
   test("reads nothing where the commit of the end says what it is", async () => {
     let readCount = 0;
@@ -114,16 +129,7 @@ describe("waiting for what this process runs", () => {
   }, 15_000);
 
   test("G3 trusts no start of which it was told only after its node was lost", async () => {
-    const lostNode = gate();
-    const { provider: mine } = hooked(store, async (operations, next) => {
-      const outcomes = await next();
-      if (operations.some(({ kind }) => kind === "startInstance")) await lostNode.opened;
-      return outcomes;
-    });
-    const here = new Client(mine);
-    const runtime = await start({ store: mine, orchestrations: [listener] });
-    const starting = here.startOrchestration("l", listener, undefined);
-    await untilRunning("l");
+    const { runtime, starting, lostNode } = await startUnheard();
     const held = (await store.listNodes()).find(({ label }) => label === runtime.workerId);
     await store.removeNode(held?.id ?? 0);
     await eventually(() => log.messages().some((message) => message.startsWith("Lost")));
@@ -136,16 +142,7 @@ describe("waiting for what this process runs", () => {
   }, 15_000);
 
   test("G2 a start of which it is told late does not take the place of its newer self", async () => {
-    const lostNode = gate();
-    const { provider: mine } = hooked(store, async (operations, next) => {
-      const outcomes = await next();
-      if (operations.some(({ kind }) => kind === "startInstance")) await lostNode.opened;
-      return outcomes;
-    });
-    const here = new Client(mine);
-    const runtime = await start({ store: mine, orchestrations: [listener] });
-    const starting = here.startOrchestration("l", listener, undefined);
-    await untilRunning("l");
+    const { mine, runtime, starting, lostNode } = await startUnheard();
     const nodeOf = async () =>
       (await store.listNodes()).find(({ label }) => label === runtime.workerId)?.id;
     const first = (await nodeOf()) ?? 0;
