@@ -1,6 +1,7 @@
 /** Medians, spreads, percentiles, and how long the event loop was held up. */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 
 export interface Summary {
   readonly median: number;
@@ -59,4 +60,24 @@ export async function measure(work: () => Promise<void>): Promise<Elapsed> {
     loopDelayP99Ms: toDelayMs(loop.percentile(99)),
     loopDelayMaxMs: toDelayMs(loop.max),
   };
+}
+
+/** What a process costs that is left alone. */
+export interface Idle {
+  /** Of one core. */
+  readonly cpuShare: number;
+  /** How often one of its threads began to run, a second. */
+  readonly wakeRate: number;
+}
+
+/** Does nothing for a while, and says what the process did meanwhile. */
+export async function measureIdle(idleMs: number): Promise<Idle> {
+  const startMs = performance.now();
+  const cpu = process.cpuUsage();
+  const before = process.resourceUsage().voluntaryContextSwitches;
+  await sleep(idleMs);
+  const { user, system } = process.cpuUsage(cpu);
+  const wakeCount = process.resourceUsage().voluntaryContextSwitches - before;
+  const ms = Math.max(1, performance.now() - startMs);
+  return { cpuShare: (user + system) / 1_000 / ms, wakeRate: wakeCount / (ms / 1_000) };
 }

@@ -5,7 +5,8 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { startWorker } from "./workers.ts";
+import type { Idle } from "./measure.ts";
+import { startBare, startWorker } from "./workers.ts";
 import type { Workload } from "./workload.ts";
 import { count } from "./world.ts";
 
@@ -17,10 +18,11 @@ const MIB = 1024 ** 2;
 const SETTLE_MS = 30_000;
 /** Without the latter. */
 const SETTLE_QUICK_MS = 15_000;
+/** Until a process without a store has nothing left of its start to do. */
+const BARE_SETTLE_MS = 2_000;
 
-interface Answer {
+interface Answer extends Idle {
   readonly rssBytes: number;
-  readonly cpuShare: number;
   /** Statements so far, where the store counts them. */
   readonly queryCount?: number;
 }
@@ -39,7 +41,13 @@ export const crowd: Workload = {
     const { queryCount: queriesBefore } = (await worker.ask({})) as Answer;
     const watch = await bench.kind.watchWrites(store.address);
     await watch.take();
-    const idle = (await worker.ask({ idleMs })) as Answer;
+    const bare = await startBare();
+    await sleep(BARE_SETTLE_MS);
+    const [idle, bareIdle] = (await Promise.all([
+      worker.ask({ idleMs }),
+      bare.ask({ idleMs }),
+    ])) as [Answer, Idle];
+    await bare.stop();
     const changes = await watch.take();
     await watch.close();
     // A server has transactions of its own; what the process asked is what counts.
@@ -68,7 +76,20 @@ export const crowd: Workload = {
         unit: "%",
         value: idle.cpuShare * 100,
         ...lower,
+        floor: { ratio: idle.cpuShare / bareIdle.cpuShare, of: "a process without a store" },
         target: 1,
+      },
+      {
+        figure: `${name}: CPU of a process without a store`,
+        unit: "%",
+        value: bareIdle.cpuShare * 100,
+        ...lower,
+      },
+      {
+        figure: `${name}: threads that began to run while idle`,
+        unit: "per second",
+        value: idle.wakeRate,
+        ...lower,
       },
       {
         figure: `${name}: ${bench.kind.name === "sqlite" ? "writes" : "queries"} while idle`,

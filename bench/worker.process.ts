@@ -1,9 +1,8 @@
 /** A process beside the benchmark's own. Arguments: its role, the store's address as JSON. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-
 import { Client, defineActivity, Runtime, silentLogger, type RuntimeOptions } from "duroxide-ts";
 
+import { measureIdle } from "./measure.ts";
 import { echo, increment, oneActivity, runOneActivities, twoSteps, waiting } from "./programs.ts";
 import { openStoreAt, type StoreAddress } from "./store.ts";
 import { LEASE_MS, type WorkerRole } from "./workers.ts";
@@ -60,13 +59,9 @@ async function answer(request: object): Promise<object> {
   };
   await Promise.all(Array.from({ length: 500 }, startSome));
   globalThis.gc?.();
-  const cpu = process.cpuUsage();
-  const startMs = performance.now();
-  await sleep(idleMs);
-  const { user, system } = process.cpuUsage(cpu);
-  const cpuShare = (user + system) / 1_000 / Math.max(1, performance.now() - startMs);
+  const idle = await measureIdle(idleMs);
   const { queryCount } = store as { readonly queryCount?: number };
-  return { rssBytes: process.memoryUsage().rss, cpuShare, queryCount };
+  return { rssBytes: process.memoryUsage().rss, ...idle, queryCount };
 }
 
 process.on("message", (request: { readonly isEnd?: boolean }) => {

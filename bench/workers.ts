@@ -22,11 +22,18 @@ export interface Worker {
 /** Users run what was built, and so does the benchmark. */
 const AS_BUILT: readonly string[] = ["--expose-gc"];
 
-const WORKER = new URL("worker.process.ts", import.meta.url);
-
 /** Resolves when the worker is ready. */
-export async function startWorker(address: StoreAddress, role: WorkerRole): Promise<Worker> {
-  const child = startProcess(WORKER, [role, JSON.stringify(address)], AS_BUILT);
+export function startWorker(address: StoreAddress, role: WorkerRole): Promise<Worker> {
+  return start("worker.process.ts", [role, JSON.stringify(address)], role);
+}
+
+/** A process without a store; answers `{ idleMs }`. */
+export function startBare(): Promise<Worker> {
+  return start("bare.process.ts", [], "nothing");
+}
+
+async function start(file: string, args: readonly string[], purpose: string): Promise<Worker> {
+  const child = startProcess(new URL(file, import.meta.url), args, AS_BUILT);
   await child.ready;
   const { process: worker, exited } = child;
   const end = async (): Promise<void> => {
@@ -37,7 +44,7 @@ export async function startWorker(address: StoreAddress, role: WorkerRole): Prom
       worker.send(request);
       const answered = once(worker, "message") as Promise<unknown[]>;
       const answer = await Promise.race([answered, exited.then(() => undefined)]);
-      if (answer === undefined) throw new Error(`The worker for ${role} has died`);
+      if (answer === undefined) throw new Error(`The worker for ${purpose} has died`);
       return answer[0];
     },
     kill: async () => {

@@ -4,35 +4,53 @@
  *
  * I1. What this connection commits by itself is never reported: SQLite's `data_version` counts the
  *     commits of others.
- * I2. The timer exists only while somebody listens, and keeps no process alive.
- * I3. After a while in which nothing has changed it looks more rarely: an idle process costs next to
- *     nothing, and a busy neighbour is seen soon.
+ * I2. Timer and file watcher exist only while somebody listens, and keep no process alive.
+ * I3. After a while in which nothing has changed the operating system is asked to tell of the next
+ *     write, and looks become rare: an idle process hardly wakes up, and a neighbour is seen at once.
+ *     Where that cannot be had, looks become less rare.
  */
+
+import { realpathSync, watch, type FSWatcher } from "node:fs";
 
 import type { StoreChange } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 
 type Listener = (change: StoreChange) => void;
 
-/** Looks without a change after which it is quiet, and how many times rarer they are then. */
+/** Looks without a change after which it is quiet. */
 const QUIET_LOOKS = 200;
+/** The same after a write of our own. */
+const QUIET_LOOKS_OF_OURS = 20;
+/** How many times rarer looks are while it is quiet and nobody tells of a write. */
 const QUIET_FACTOR = 5;
+/** Between two looks while the operating system tells of writes, in milliseconds: in case one gets lost. */
+const TOLD_LOOK_MS = 5_000;
+/** Windows may tell of a write to an open file only when it is closed. */
+const IS_TOLD = process.platform !== "win32";
 
 /** The file does not say what has changed. */
 const ANYTHING: StoreChange = { hasWork: true };
 
+/** What is watched, and how often. */
+export interface ChangeWatchOptions {
+  /** Undefined where no other process can reach the store. */
+  readonly file: string | undefined;
+  /** Milliseconds between two looks. */
+  readonly pollMs: number;
+}
+
 export class ChangeWatch {
   readonly #dataVersion: SqliteStatement;
-  readonly #pollMs: number | undefined;
+  readonly #options: ChangeWatchOptions;
   readonly #listeners = new Set<Listener>();
   #timer: NodeJS.Timeout | undefined;
+  #writes: FSWatcher | undefined;
   #seen: unknown;
   #unchangedLooks = 0;
 
-  /** @param pollMs - Undefined where no other process can reach the store */
-  constructor(connection: Connection, pollMs: number | undefined) {
+  constructor(connection: Connection, options: ChangeWatchOptions) {
     this.#dataVersion = connection.prepare("pragma data_version");
-    this.#pollMs = pollMs;
+    this.#options = options;
   }
 
   /** @returns A function that ends this watch */
@@ -40,10 +58,10 @@ export class ChangeWatch {
     // The same function may listen twice.
     const entry: Listener = (change) => listener(change);
     this.#listeners.add(entry);
-    if (this.#timer === undefined && this.#pollMs !== undefined) {
+    if (this.#timer === undefined && this.#options.file !== undefined) {
       this.#seen = this.#read();
       this.#unchangedLooks = 0;
-      this.#arm(this.#pollMs);
+      this.#arm();
     }
     return () => {
       this.#listeners.delete(entry);
@@ -65,23 +83,70 @@ export class ChangeWatch {
   #stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#stopListening();
   }
 
-  #arm(pollMs: number): void {
-    const delayMs = this.#unchangedLooks < QUIET_LOOKS ? pollMs : pollMs * QUIET_FACTOR; // (I3)
+  #stopListening(): void {
+    this.#writes?.close();
+    this.#writes = undefined;
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#arm(pollMs);
+      this.#arm();
       this.#look();
-    }, delayMs).unref();
+    }, this.#delayMs).unref();
+  }
+
+  /** (I3) */
+  get #delayMs(): number {
+    const { pollMs } = this.#options;
+    if (this.#unchangedLooks < QUIET_LOOKS) return pollMs;
+    const quietMs = pollMs * QUIET_FACTOR;
+    return this.#writes === undefined ? quietMs : Math.max(quietMs, TOLD_LOOK_MS);
   }
 
   #look(): void {
     const version = this.#read();
+    if (version !== this.#seen) {
+      this.#seen = version;
+      this.#lookOften(QUIET_LOOKS);
+      for (const listener of [...this.#listeners]) listener(ANYTHING);
+      return;
+    }
     this.#unchangedLooks += 1;
-    if (version === this.#seen) return;
-    this.#seen = version;
-    this.#unchangedLooks = 0;
-    for (const listener of [...this.#listeners]) listener(ANYTHING);
+    if (this.#unchangedLooks !== QUIET_LOOKS) return;
+    this.#listen();
+    this.#arm();
+    // What was written between the last look and the first moment of listening is seen here.
+    if (this.#writes !== undefined && this.#read() !== this.#seen) this.#look();
+  }
+
+  /** While somebody writes, looking is cheaper than being told of each write. */
+  #lookOften(times: number): void {
+    const wasQuiet = this.#unchangedLooks >= QUIET_LOOKS;
+    this.#unchangedLooks = QUIET_LOOKS - times;
+    this.#stopListening();
+    if (wasQuiet) this.#arm();
+  }
+
+  /** Asks to be told of the next write to the log, where every commit goes first. */
+  #listen(): void {
+    const { file } = this.#options;
+    if (!IS_TOLD || file === undefined) return;
+    try {
+      // SQLite puts its log beside the file itself, not beside a link to it.
+      this.#writes = watch(`${realpathSync(file)}-wal`, { persistent: false }, () => {
+        this.#lookOften(QUIET_LOOKS_OF_OURS);
+        this.#look();
+      });
+      this.#writes.on("error", () => {
+        this.#stopListening();
+      });
+    } catch {
+      this.#writes = undefined; // No watches left, or a system without them: looking goes on.
+    }
   }
 
   #read(): unknown {

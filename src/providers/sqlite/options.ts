@@ -33,8 +33,9 @@ export interface SqliteOptions {
   /** @default the machine's clock */
   readonly clock?: Clock | undefined;
   /**
-   * How often to look whether another process has changed the file; five times as rarely after 200
-   * looks without a change.
+   * How often to look whether another process has changed the file. After 200 looks without a change
+   * the operating system tells of the next write instead; on Windows, and where it has no watches
+   * left, looks go on five times as rarely.
    *
    * @default 10 milliseconds
    */

@@ -86,9 +86,8 @@ export class SqliteProvider implements Provider {
     this.#settings = settings;
     this.#tables = prepareTables(store.connection);
     this.#listing = new Listing(store.connection, this.#tables.instances);
-    // Nobody else can reach the memory of this process.
-    const pollMs = store.file === undefined ? undefined : settings.changePollMs;
-    this.#watch = new ChangeWatch(store.connection, pollMs);
+    const { file } = store; // Nobody else can reach the memory of this process.
+    this.#watch = new ChangeWatch(store.connection, { file, pollMs: settings.changePollMs });
     this.#gate = new Gate(settings.busyTimeoutMs, store.subject);
     this.#shared = new Transactions({
       store,

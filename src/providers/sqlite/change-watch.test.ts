@@ -1,0 +1,134 @@
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+
+import { createDeferred } from "../../foundation/deferred.ts";
+import { temporaryFolder } from "../../../tests/support/sqlite-store.ts";
+import { findBinding } from "./binding.ts";
+import { ChangeWatch } from "./change-watch.ts";
+import { Connection, openDatabase } from "./driver.ts";
+
+const POLL_MS = 10;
+/** 200 looks without a change. */
+const QUIET_MS = 200 * POLL_MS;
+const QUIET_POLL_MS = 5 * POLL_MS;
+const TOLD_LOOK_MS = 5_000;
+
+/** Two connections to one file: what `other` writes, the watch of `own` has to find. */
+async function openTwo(): Promise<{ file: string; own: Connection; other: Connection }> {
+  const file = join(temporaryFolder(), "watched.db");
+  const binding = await findBinding();
+  const open = (): Connection => {
+    const database = openDatabase(binding, file);
+    database.exec("pragma journal_mode = wal");
+    database.exec("create table if not exists t (n integer)");
+    return new Connection(database, false);
+  };
+  return { file, own: open(), other: open() };
+}
+
+function write(connection: Connection): void {
+  connection.database.exec("insert into t values (1)");
+}
+
+describe("a watch for changes of others", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  test("is told of a write while it is quiet, without looking", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file, pollMs: POLL_MS });
+    const heard = createDeferred<void>();
+    watch.add(() => heard.resolve());
+    vi.advanceTimersByTime(QUIET_MS);
+    write(other);
+    await heard.promise; // No timer of this test rings any more.
+    watch.close();
+  });
+
+  test("looks often again after what it was told", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file, pollMs: POLL_MS });
+    let heardCount = 0;
+    let heard = createDeferred<void>();
+    watch.add(() => {
+      heardCount += 1;
+      heard.resolve();
+    });
+    vi.advanceTimersByTime(QUIET_MS);
+    write(other);
+    await heard.promise;
+    heard = createDeferred();
+    write(other);
+    vi.advanceTimersByTime(POLL_MS);
+    expect(heardCount).toBe(2);
+    watch.close();
+  });
+
+  test("takes a write of its own for none while it is quiet", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file, pollMs: POLL_MS });
+    const heard = createDeferred<string>();
+    let by = "itself";
+    watch.add(() => heard.resolve(by));
+    vi.advanceTimersByTime(QUIET_MS);
+    write(own);
+    for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    vi.advanceTimersByTime(TOLD_LOOK_MS);
+    by = "the other";
+    write(other);
+    vi.advanceTimersByTime(TOLD_LOOK_MS);
+    expect(await heard.promise).toBe("the other");
+    watch.close();
+  });
+
+  test("looks by itself every five seconds, should it not be told", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file, pollMs: POLL_MS });
+    let isHeard = false;
+    watch.add(() => {
+      isHeard = true;
+    });
+    vi.advanceTimersByTime(QUIET_MS);
+    write(other); // The host tells of it when this function has ended.
+    vi.advanceTimersByTime(TOLD_LOOK_MS - 1);
+    const wasHeardBefore = isHeard;
+    vi.advanceTimersByTime(1);
+    expect({ wasHeardBefore, isHeard }).toEqual({ wasHeardBefore: false, isHeard: true });
+    watch.close();
+  });
+
+  test("goes on looking, more rarely, where nobody can tell of a write", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file: `${file}-missing`, pollMs: POLL_MS });
+    let isHeard = false;
+    watch.add(() => {
+      isHeard = true;
+    });
+    vi.advanceTimersByTime(QUIET_MS);
+    write(other);
+    vi.advanceTimersByTime(POLL_MS);
+    const wasHeardBefore = isHeard;
+    vi.advanceTimersByTime(QUIET_POLL_MS);
+    expect({ wasHeardBefore, isHeard }).toEqual({ wasHeardBefore: false, isHeard: true });
+    watch.close();
+  });
+
+  test("looks no more when nobody listens", async () => {
+    const { file, own, other } = await openTwo();
+    const watch = new ChangeWatch(own, { file, pollMs: POLL_MS });
+    const end = watch.add(() => {
+      throw new Error("heard after its end");
+    });
+    vi.advanceTimersByTime(QUIET_MS);
+    end();
+    expect(vi.getTimerCount()).toBe(0);
+    write(other);
+    for (let i = 0; i < 50; i += 1) await new Promise((resolve) => setImmediate(resolve));
+    watch.close();
+  });
+});
