@@ -18,3 +18,11 @@ export function unescapeText(text: string): string {
   if (!text.includes(ESCAPE)) return text;
   return text.replaceAll(`${ESCAPE}0`, NUL).replaceAll(`${ESCAPE}1`, ESCAPE);
 }
+
+/** Parses JSON that a store has made of such texts. @throws SyntaxError */
+export function parseStoredJson(json: string): unknown {
+  if (!json.includes("\\u0001")) return JSON.parse(json);
+  return JSON.parse(json, (_, part: unknown) =>
+    typeof part === "string" ? unescapeText(part) : part,
+  );
+}

@@ -10,7 +10,8 @@
 import { systemClock } from "../../foundation/clock.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type { WriteOperation, WriteOutcome } from "../../provider/provider.ts";
-import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
+import { parseStoredJson } from "../../provider/texts.ts";
+import { type OutcomeAnswer, toOutcome } from "./decode.ts";
 import { encodeBatch, type EncodedBatch } from "./encode.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
@@ -86,7 +87,7 @@ export class BatchWriter {
   async #resolve({ batch, operations }: LostBatch): Promise<void> {
     const answer = await this.#send(batch, NOTHING);
     this.#lost = undefined;
-    if ((parseAnswer(answer) as Answer).o.length === 0) return;
+    if ((parseStoredJson(answer) as Answer).o.length === 0) return;
     const { outcomes } = read(operations, answer); // Its time is that of the batch, long ago.
     operations.forEach((operation, i) => {
       this.#landed.set(operation, outcomes[i] as WriteOutcome);
@@ -95,7 +96,7 @@ export class BatchWriter {
 }
 
 function read(operations: readonly WriteOperation[], text: string) {
-  const { now, o } = parseAnswer(text) as Answer;
+  const { now, o } = parseStoredJson(text) as Answer;
   const outcomes = operations.map((it, i) => toOutcome(it, o[i] as OutcomeAnswer));
   return { now, outcomes };
 }

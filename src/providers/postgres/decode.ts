@@ -22,15 +22,6 @@ import type {
   WriteOperation,
   WriteOutcome,
 } from "../../provider/provider.ts";
-import { unescapeText } from "../../provider/texts.ts";
-
-/** Parses an answer, and gives back the texts that were escaped on their way in. */
-export function parseAnswer(json: string): unknown {
-  if (!json.includes("\\u0001")) return JSON.parse(json);
-  return JSON.parse(json, (_, part: unknown) =>
-    typeof part === "string" ? unescapeText(part) : part,
-  );
-}
 
 /** See `@.instance_json`. */
 export type InstanceAnswer = readonly [

@@ -37,6 +37,7 @@ import {
   type WriteOperation,
   type WriteOutcome,
 } from "../../provider/provider.ts";
+import { parseStoredJson } from "../../provider/texts.ts";
 import { escapeText } from "../../provider/texts.ts";
 import type { Transaction } from "../../provider/transaction.ts";
 import { BatchWriter } from "./batch-writer.ts";
@@ -47,7 +48,6 @@ import {
   type ClaimedInstanceAnswer,
   type HeldWorkAnswer,
   type KeyValueMap,
-  parseAnswer,
   toClaimedActivity,
   toClaimedInstance,
   toHeldWork,
@@ -420,7 +420,7 @@ export class PostgresProvider implements Provider {
   /** Items that come with the server's time. */
   async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<readonly T[]> {
     const sentMs = systemClock.monotonicMs();
-    const answer = parseAnswer(await this.#ask(lane, sql, values));
+    const answer = parseStoredJson(await this.#ask(lane, sql, values));
     const { now, items } = answer as { readonly now: number; readonly items: readonly T[] };
     this.#clock.note(now, sentMs);
     return items;
@@ -429,7 +429,7 @@ export class PostgresProvider implements Provider {
   /** Rows with one column of JSON each. */
   readonly #askAll = async (sql: string, values: unknown[]): Promise<unknown[]> => {
     const { rows } = await this.#lanes.reads.query(this.#sql(sql), values);
-    return rows.map((row) => parseAnswer(row["answer"] as string));
+    return rows.map((row) => parseStoredJson(row["answer"] as string));
   };
 
   #sql(text: string): string {

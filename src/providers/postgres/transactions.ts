@@ -17,8 +17,9 @@ import type {
   WriteOperation,
   WriteOutcome,
 } from "../../provider/provider.ts";
+import { parseStoredJson } from "../../provider/texts.ts";
 import type { QueryResult, Transaction } from "../../provider/transaction.ts";
-import { type OutcomeAnswer, parseAnswer, toOutcome } from "./decode.ts";
+import { type OutcomeAnswer, toOutcome } from "./decode.ts";
 import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
 import { encodeBatch } from "./encode.ts";
 import { inSchema } from "./migrate.ts";
@@ -170,7 +171,7 @@ export class Transactions implements ProviderTransactions {
         text: inSchema(APPLY, schema),
         values: [text, keys, ids, nodes],
       });
-      const { o } = parseAnswer(rows[0]?.["answer"] as string) as {
+      const { o } = parseStoredJson(rows[0]?.["answer"] as string) as {
         readonly o: readonly OutcomeAnswer[];
       };
       return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));

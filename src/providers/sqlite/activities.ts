@@ -6,7 +6,7 @@ import type {
   ClaimedActivity,
   NewActivity,
 } from "../../provider/provider.ts";
-import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
+import { type Connection, pack, type SqliteStatement, type SqlValue } from "./driver.ts";
 import type { WorkFilter } from "./messages.ts";
 import { FITS_ACTIVITY, scopeParameters } from "./nodes.ts";
 import { toAlwaysVisible, toSinceMs, visibleRanges } from "./visibility.ts";
@@ -74,8 +74,19 @@ where owner is null
   and visible_ms > ?`;
 
 const FIND_WAITING = `
-select a.instance, a.execution, a.activity_id, i.id, a.name, a.body, a.tag, a.session, a.attempt,
-  a.heartbeat, a.visible_ms
+select
+  ${pack({
+    instance: "a.instance",
+    execution: "a.execution",
+    activity_id: "a.activity_id",
+    id: "i.id",
+    name: "a.name",
+    tag: "a.tag",
+    session: "a.session",
+    attempt: "a.attempt",
+    visible_ms: "a.visible_ms",
+  })},
+  a.body, a.heartbeat
 from activities a indexed by activities_waiting
 cross join instances i on i.seq = a.instance
 where a.owner is null
@@ -154,7 +165,7 @@ export class Activities {
     this.#release = connection.prepare(RELEASE);
     this.#releaseNode = connection.prepare(RELEASE_NODE);
     this.#unblock = connection.prepare(UNBLOCK);
-    this.#findWaiting = connection.prepare(FIND_WAITING);
+    this.#findWaiting = connection.preparePacked(FIND_WAITING);
     this.#claim = connection.prepare(CLAIM);
     this.#hasTried = connection.prepare(HAS_TRIED);
     this.#nextDue = connection.prepare(NEXT_DUE);

@@ -15,10 +15,9 @@ import type {
   ClaimInstancesRequest,
   HeldInstanceWork,
 } from "../../provider/provider.ts";
-import type { ClaimedRecord } from "./instances.ts";
 import type { Candidate, WorkFilter } from "./messages.ts";
 import { ANY_CODE } from "./nodes.ts";
-import { toInstanceRow } from "./rows.ts";
+import { type InstanceRecord, toInstanceRow } from "./rows.ts";
 import type { Tables } from "./tables.ts";
 
 /** Rows read at once while looking for instances; one instance may have many of them. */
@@ -115,7 +114,7 @@ function claimAll(
 ): ClaimedInstance[] {
   const { node, remembered } = request;
   const records = new Map(tables.instances.claim(found, node as number).map((it) => [it.seq, it]));
-  const isRemembered = ({ seq, epoch }: ClaimedRecord): boolean =>
+  const isRemembered = ({ seq, epoch }: InstanceRecord): boolean =>
     remembered.get(seq) === epoch - 1;
   const messages = tables.messages.read(found);
   const dueTimers = tables.timers.readDue(found, nowMs);

@@ -10,7 +10,7 @@
  *     the same way.
  */
 
-import { escapeText, unescapeText } from "../../provider/texts.ts";
+import { escapeText, parseStoredJson, unescapeText } from "../../provider/texts.ts";
 
 /** What a statement takes and gives. */
 export type SqlValue = string | number | null;
@@ -97,6 +97,39 @@ function escapeAll(values: SqlValue[]): SqlValue[] {
   return values;
 }
 
+const PACKED = "packed";
+
+/**
+ * Columns that a {@link Connection.preparePacked} statement selects as one text: a value that crosses
+ * the binding costs as much as many characters of it. Texts that may be long stay columns of their
+ * own, since inside the other text each of them would be escaped once more.
+ *
+ * @param columns - Expressions by name
+ */
+export function pack(columns: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(columns).map(([name, sql]) => `'${name}', ${sql}`);
+  return `json_object(${pairs.join(", ")}) as ${PACKED}`;
+}
+
+/** A statement that selects {@link pack}, and gives rows as if nothing was packed. */
+class PackedStatement extends EscapingStatement {
+  override get(...values: SqlValue[]): unknown {
+    return unpackRow(super.get(...values));
+  }
+
+  override all(...values: SqlValue[]): unknown[] {
+    return super.all(...values).map(unpackRow);
+  }
+}
+
+function unpackRow(row: unknown): unknown {
+  if (row === undefined) return undefined;
+  const columns = row as Record<string, unknown>;
+  const unpacked = parseStoredJson(columns[PACKED] as string) as Record<string, unknown>;
+  for (const column in columns) if (column !== PACKED) unpacked[column] = columns[column];
+  return unpacked;
+}
+
 function unescapeRow(row: unknown): unknown {
   if (row === undefined) return undefined;
   const columns = row as Record<string, unknown>;
@@ -154,6 +187,11 @@ export class Connection {
 
   prepare(sql: string): SqliteStatement {
     return new EscapingStatement(this.#database.prepare(sql));
+  }
+
+  /** @param sql - Selects {@link pack} and any other columns */
+  preparePacked(sql: string): SqliteStatement {
+    return new PackedStatement(this.#database.prepare(sql));
   }
 
   /** Begins a write transaction that lasts beyond the call (the one exception to I1). */

@@ -2,7 +2,14 @@
 
 import type { ContinuedExecution, ExecutionRow, HistoryRow } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
-import { byInstance, type HistoryRecord, KEYS, toHistoryRow, toKeys } from "./rows.ts";
+import {
+  byInstance,
+  HISTORY_COLUMNS,
+  type HistoryRecord,
+  KEYS,
+  toHistoryRow,
+  toKeys,
+} from "./rows.ts";
 
 const INSERT = `
 insert into history (
@@ -11,15 +18,14 @@ insert into history (
 values (?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const READ = `
-select execution, first_event_id, last_event_id, event_count, at_ms, format, data
-from history
-where instance = ?
-  and execution = ?
-order by first_event_id`;
+select ${HISTORY_COLUMNS}
+from history h
+where h.instance = ?
+  and h.execution = ?
+order by h.first_event_id`;
 
 const READ_CURRENT = `
-select h.instance, h.execution, h.first_event_id, h.last_event_id, h.event_count, h.at_ms, h.format,
-  h.data
+select ${HISTORY_COLUMNS}
 from ${KEYS}
 cross join instances i on i.seq = k.value
 cross join history h on h.instance = i.seq and h.execution = i.execution
@@ -80,8 +86,8 @@ export class History {
 
   constructor(connection: Connection) {
     this.#insert = connection.prepare(INSERT);
-    this.#read = connection.prepare(READ);
-    this.#readCurrent = connection.prepare(READ_CURRENT);
+    this.#read = connection.preparePacked(READ);
+    this.#readCurrent = connection.preparePacked(READ_CURRENT);
     this.#summarize = connection.prepare(SUMMARIZE);
     this.#removeAll = connection.prepare(REMOVE_ALL);
     this.#insertExecution = connection.prepare(INSERT_EXECUTION);
@@ -110,10 +116,7 @@ export class History {
 
   /** That of the current execution of some instances, by instance. */
   readCurrent(instances: readonly number[]): Map<number, HistoryRow[]> {
-    return byInstance(
-      this.#readCurrent.all(toKeys(instances)),
-      (record: HistoryRecord & { readonly instance: number }) => toHistoryRow(record),
-    );
+    return byInstance(this.#readCurrent.all(toKeys(instances)), toHistoryRow);
   }
 
   summarize(instance: number, executionId: number): HistorySummary {

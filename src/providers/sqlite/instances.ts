@@ -3,7 +3,7 @@
 import type { InstanceChange, InstanceRow, InstanceStatus } from "../../provider/provider.ts";
 import type { ParentLink } from "../../history/event.ts";
 import type { BlockedReason } from "../../provider/provider.ts";
-import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
+import { type Connection, pack, type SqliteStatement, type SqlValue } from "./driver.ts";
 import {
   INSTANCE_COLUMNS,
   type InstanceRecord,
@@ -46,11 +46,29 @@ where i.parent_id = ?
 order by i.seq`;
 
 const READ_STATE = `
-select seq, id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms,
-  created_ms, parent_id, parent_execution, parent_event, custom_status, custom_status_version,
-  blocked is not null as is_blocked
-from instances
-where seq = ?`;
+select
+  ${pack({
+    seq: "i.seq",
+    id: "i.id",
+    name: "i.name",
+    version: "i.version",
+    status: "i.status",
+    execution: "i.execution",
+    owner: "i.owner",
+    epoch: "i.epoch",
+    attempts: "i.attempts",
+    retry_ms: "i.retry_ms",
+    run_id: "i.run_id",
+    created_ms: "i.created_ms",
+    parent_id: "i.parent_id",
+    parent_execution: "i.parent_execution",
+    parent_event: "i.parent_event",
+    custom_status_version: "i.custom_status_version",
+    is_blocked: "i.blocked is not null",
+  })},
+  i.custom_status
+from instances i
+where i.seq = ?`;
 
 const READ_RECEIVER = `
 select seq, id, run_id, status, retry_ms
@@ -88,7 +106,7 @@ set owner = ?, epoch = epoch + 1, attempts = attempts + 1, retry_ms = 0
 where seq in (select k.value from ${KEYS})`;
 
 const READ_CLAIMED = `
-select ${INSTANCE_COLUMNS}, i.epoch, i.attempts
+select ${INSTANCE_COLUMNS}
 from instances i
 where i.seq in (select k.value from ${KEYS})`;
 
@@ -126,12 +144,6 @@ limit 1`;
 const REMOVE = `
 delete from instances
 where seq = ?`;
-
-/** An instance with its claim. */
-export interface ClaimedRecord extends InstanceRecord {
-  readonly epoch: number;
-  readonly attempts: number;
-}
 
 /** A row to insert. */
 export interface NewInstance {
@@ -202,10 +214,10 @@ export class Instances {
 
   constructor(connection: Connection) {
     this.#insert = connection.prepare(INSERT);
-    this.#readById = connection.prepare(READ_BY_ID);
-    this.#readBySeq = connection.prepare(READ_BY_SEQ);
-    this.#readChildren = connection.prepare(READ_CHILDREN);
-    this.#readState = connection.prepare(READ_STATE);
+    this.#readById = connection.preparePacked(READ_BY_ID);
+    this.#readBySeq = connection.preparePacked(READ_BY_SEQ);
+    this.#readChildren = connection.preparePacked(READ_CHILDREN);
+    this.#readState = connection.preparePacked(READ_STATE);
     this.#readReceiver = connection.prepare(READ_RECEIVER);
     this.#finish = connection.prepare(FINISH);
     this.#describe = connection.prepare(DESCRIBE);
@@ -213,7 +225,7 @@ export class Instances {
     this.#clearTries = connection.prepare(CLEAR_TRIES);
     this.#continue = connection.prepare(CONTINUE);
     this.#claim = connection.prepare(CLAIM);
-    this.#readClaimed = connection.prepare(READ_CLAIMED);
+    this.#readClaimed = connection.preparePacked(READ_CLAIMED);
     this.#release = connection.prepare(RELEASE);
     this.#setBlocked = connection.prepare(SET_BLOCKED);
     this.#unblock = connection.prepare(UNBLOCK);
@@ -294,10 +306,10 @@ export class Instances {
   }
 
   /** @returns What they are from now on, in no order */
-  claim(instances: readonly number[], node: number): ClaimedRecord[] {
+  claim(instances: readonly number[], node: number): InstanceRecord[] {
     const keys = toKeys(instances);
     this.#claim.run(node, keys);
-    return this.#readClaimed.all(keys) as ClaimedRecord[];
+    return this.#readClaimed.all(keys) as InstanceRecord[];
   }
 
   release(seq: number, retryMs: number, isAttemptCounted: boolean): void {

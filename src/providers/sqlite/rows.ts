@@ -10,6 +10,7 @@ import type {
   InstanceStatus,
   TimerKey,
 } from "../../provider/provider.ts";
+import { pack } from "./driver.ts";
 
 /** The numbers of instances that a statement takes as one JSON array, as a table `k`. */
 export const KEYS = "json_each(?) k";
@@ -34,16 +35,34 @@ export function byInstance<Row extends { readonly instance: number }, T>(
   return groups;
 }
 
-/** Columns of an instance, for a table that is called `i`. */
-export const INSTANCE_COLUMNS = `
-  i.seq, i.id, i.name, i.version, i.run_id, i.status, i.execution, i.created_ms,
-  i.parent_id, i.parent_execution, i.parent_event,
-  i.custom_status, i.custom_status_version, i.blocked, i.failure, i.output,
+const TURN_MS = `
   (select h.at_ms
    from history h
    where h.instance = i.seq
    order by h.execution desc, h.first_event_id desc
-   limit 1) as turn_ms`;
+   limit 1)`;
+
+/** Columns of an instance, for a table that is called `i` and a packed statement. */
+export const INSTANCE_COLUMNS: string = [
+  pack({
+    seq: "i.seq",
+    id: "i.id",
+    name: "i.name",
+    version: "i.version",
+    run_id: "i.run_id",
+    status: "i.status",
+    execution: "i.execution",
+    epoch: "i.epoch",
+    attempts: "i.attempts",
+    created_ms: "i.created_ms",
+    parent_id: "i.parent_id",
+    parent_execution: "i.parent_execution",
+    parent_event: "i.parent_event",
+    custom_status_version: "i.custom_status_version",
+    turn_ms: TURN_MS,
+  }),
+  "i.custom_status, i.blocked, i.failure, i.output",
+].join(", ");
 
 /** What {@link INSTANCE_COLUMNS} selects. */
 export interface InstanceRecord {
@@ -54,6 +73,8 @@ export interface InstanceRecord {
   readonly run_id: string;
   readonly status: InstanceStatus;
   readonly execution: number;
+  readonly epoch: number;
+  readonly attempts: number;
   readonly created_ms: number;
   readonly parent_id: string | null;
   readonly parent_execution: number | null;
@@ -124,8 +145,23 @@ function parseBlocked(text: string, sinceMs: number): BlockedReason {
   }
 }
 
-/** A row of `history`. */
+/** Columns of a turn, for a table that is called `h` and a packed statement. */
+export const HISTORY_COLUMNS: string = [
+  pack({
+    instance: "h.instance",
+    execution: "h.execution",
+    first_event_id: "h.first_event_id",
+    last_event_id: "h.last_event_id",
+    event_count: "h.event_count",
+    at_ms: "h.at_ms",
+    format: "h.format",
+  }),
+  "h.data",
+].join(", ");
+
+/** What {@link HISTORY_COLUMNS} selects. */
 export interface HistoryRecord {
+  readonly instance: number;
   readonly execution: number;
   readonly first_event_id: number;
   readonly last_event_id: number;
