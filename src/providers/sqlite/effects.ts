@@ -91,18 +91,18 @@ export function changeInstance(
     version: change?.version ?? state.version,
     status: runningStatus(state.status, change),
   };
-  const isFinal = change?.status !== undefined && isFinished(change.status);
+  const isEnd = isFinal(change);
   if (
     facts.name !== state.name ||
     facts.version !== state.version ||
-    (!isFinal && facts.status !== state.status)
+    (!isEnd && facts.status !== state.status)
   ) {
     instances.describe(state.seq, facts);
   }
   if (change?.customStatus !== undefined) {
     instances.setCustomStatus(state.seq, change.customStatus.value);
   }
-  if (isFinal) instances.finish(state.seq, change.status, change);
+  if (isEnd) instances.finish(state.seq, change.status, change);
   else if (state.attempts > 0 || state.is_blocked !== 0) instances.clearTries(state.seq);
 }
 
@@ -114,8 +114,7 @@ export function changeInstance(
 export function toEndedRow(state: InstanceState, effects: TurnEffects): InstanceRow | undefined {
   const { change, history } = effects;
   const updatedMs = history.at(-1)?.timestampMs;
-  if (change?.status === undefined || !isFinished(change.status) || updatedMs === undefined)
-    return undefined;
+  if (!isFinal(change) || updatedMs === undefined) return undefined;
   const parent = toParentLink(state);
   const { customStatus, failure } = change;
   return {
@@ -138,6 +137,13 @@ export function toEndedRow(state: InstanceState, effects: TurnEffects): Instance
   };
 }
 
+/** Whether the instance ends with it. */
+export function isFinal(
+  change: InstanceChange | undefined,
+): change is InstanceChange & { readonly status: InstanceStatus } {
+  return change?.status !== undefined && isFinished(change.status);
+}
+
 /** A turn has landed, so a pending instance is running, whether the turn says so or not. */
 export function runningStatus(
   current: InstanceStatus,
@@ -154,8 +160,7 @@ export function finishTurn(
   subject: TurnSubject,
   effects: TurnEffects,
 ): void {
-  const status = effects.change?.status;
-  if (status !== undefined && isFinished(status)) {
+  if (isFinal(effects.change)) {
     out.droppedMessageCount += batch.tables.messages.removeAll(subject.seq);
     batch.tables.timers.removeAll(subject.seq);
   } else if (effects.continued !== undefined) {

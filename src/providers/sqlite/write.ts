@@ -17,7 +17,14 @@ import type {
 } from "../../provider/provider.ts";
 import { unreachable } from "../../foundation/invariant.ts";
 import { Batch, Outbox } from "./batch.ts";
-import { changeInstance, finishTurn, runningStatus, toEndedRow, writeTurnRows } from "./effects.ts";
+import {
+  changeInstance,
+  finishTurn,
+  isFinal,
+  runningStatus,
+  toEndedRow,
+  writeTurnRows,
+} from "./effects.ts";
 import { type InstanceState, isFinished, type NewInstance } from "./instances.ts";
 import { insertInstance, type Insertion, queueStart, toPendingInstance } from "./starts.ts";
 import type { Tables } from "./tables.ts";
@@ -126,7 +133,10 @@ function commitTurn(batch: Batch, operation: Operation<"commitTurn">): WriteOutc
     return claimLost("an activity whose completion it contains is not this node's any more");
   }
   for (const id of consumed.messages) tables.messages.remove(state.seq, id);
-  for (const timer of consumed.timers) tables.timers.remove(state.seq, timer);
+  if (!isFinal(effects.change)) {
+    // The end of an instance removes all of its timers.
+    for (const timer of consumed.timers) tables.timers.remove(state.seq, timer);
+  }
   const out = new Outbox();
   const subject = { seq: state.seq, id: state.id, node: claim.node as number };
   writeTurnRows(batch, subject, effects);
