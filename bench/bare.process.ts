@@ -9,4 +9,5 @@ process.on("message", (request: { readonly isEnd?: boolean; readonly idleMs?: nu
   if (request.isEnd === true) process.exit();
   void measureIdle(request.idleMs ?? 0).then((idle) => process.send?.(idle));
 });
+process.on("disconnect", () => process.exit());
 process.send?.("ready");

@@ -46,8 +46,7 @@ export const crowd: Workload = {
     const [idle, bareIdle] = (await Promise.all([
       worker.ask({ idleMs }),
       bare.ask({ idleMs }),
-    ])) as [Answer, Idle];
-    await bare.stop();
+    ]).finally(() => bare.stop())) as [Answer, Idle];
     const changes = await watch.take();
     await watch.close();
     // A server has transactions of its own; what the process asked is what counts.

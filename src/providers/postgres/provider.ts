@@ -37,8 +37,7 @@ import {
   type WriteOperation,
   type WriteOutcome,
 } from "../../provider/provider.ts";
-import { parseStoredJson } from "../../provider/texts.ts";
-import { escapeText } from "../../provider/texts.ts";
+import { escapeText, parseStoredJson } from "../../provider/texts.ts";
 import type { Transaction } from "../../provider/transaction.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import { Claimer, type ClaimTicket } from "./claimer.ts";

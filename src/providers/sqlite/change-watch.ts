@@ -6,8 +6,11 @@
  *     commits of others.
  * I2. Timer and file watcher exist only while somebody listens, and keep no process alive.
  * I3. After a while in which nothing has changed the operating system is asked to tell of the next
- *     write, and looks become rare: an idle process hardly wakes up, and a neighbour is seen at once.
- *     Where that cannot be had, looks become less rare.
+ *     write, and looks become rare: an idle process hardly wakes up, and a neighbour is seen soon.
+ *     Where that cannot be had, looks stay five times as rare as before.
+ * I4. A commit is told of before it can be seen: SQLite writes the log, flushes it, and only then says
+ *     so, in memory that nobody is told of. So looks follow each notice, and become rare step by step:
+ *     a flush that takes long delays the notice of its commit by about as long again, and no more.
  */
 
 import { realpathSync, watch, type FSWatcher } from "node:fs";
@@ -19,11 +22,11 @@ type Listener = (change: StoreChange) => void;
 
 /** Looks without a change after which it is quiet. */
 const QUIET_LOOKS = 200;
-/** The same after a write of our own. */
-const QUIET_LOOKS_OF_OURS = 20;
+/** The same when one was told of a write, which is mostly a write of our own. */
+const QUIET_LOOKS_WHEN_TOLD = 20;
 /** How many times rarer looks are while it is quiet and nobody tells of a write. */
 const QUIET_FACTOR = 5;
-/** Between two looks while the operating system tells of writes, in milliseconds: in case one gets lost. */
+/** Longest time between two looks while the operating system tells of writes, in milliseconds. */
 const TOLD_LOOK_MS = 5_000;
 /** Windows may tell of a write to an open file only when it is closed. */
 const IS_TOLD = process.platform !== "win32";
@@ -94,17 +97,22 @@ export class ChangeWatch {
   #arm(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#arm();
-      this.#look();
+      try {
+        this.#look();
+      } finally {
+        if (this.#timer !== undefined) this.#arm();
+      }
     }, this.#delayMs).unref();
   }
 
-  /** (I3) */
+  /** (I3, I4) */
   get #delayMs(): number {
     const { pollMs } = this.#options;
-    if (this.#unchangedLooks < QUIET_LOOKS) return pollMs;
+    const quietLooks = this.#unchangedLooks - QUIET_LOOKS;
+    if (quietLooks < 0) return pollMs;
     const quietMs = pollMs * QUIET_FACTOR;
-    return this.#writes === undefined ? quietMs : Math.max(quietMs, TOLD_LOOK_MS);
+    if (this.#writes === undefined) return quietMs;
+    return Math.max(quietMs, Math.min(TOLD_LOOK_MS, quietMs * 2 ** quietLooks));
   }
 
   #look(): void {
@@ -116,11 +124,7 @@ export class ChangeWatch {
       return;
     }
     this.#unchangedLooks += 1;
-    if (this.#unchangedLooks !== QUIET_LOOKS) return;
-    this.#listen();
-    this.#arm();
-    // What was written between the last look and the first moment of listening is seen here.
-    if (this.#writes !== undefined && this.#read() !== this.#seen) this.#look();
+    if (this.#unchangedLooks === QUIET_LOOKS) this.#listen();
   }
 
   /** While somebody writes, looking is cheaper than being told of each write. */
@@ -136,13 +140,16 @@ export class ChangeWatch {
     const { file } = this.#options;
     if (!IS_TOLD || file === undefined) return;
     try {
-      // SQLite puts its log beside the file itself, not beside a link to it.
+      // SQLite puts its log beside the file itself, not beside a link to it. Only the log may be
+      // watched: some systems open what they watch, and closing another descriptor of the file or of
+      // its index would drop SQLite's locks.
       this.#writes = watch(`${realpathSync(file)}-wal`, { persistent: false }, () => {
-        this.#lookOften(QUIET_LOOKS_OF_OURS);
+        this.#lookOften(QUIET_LOOKS_WHEN_TOLD);
         this.#look();
       });
       this.#writes.on("error", () => {
         this.#stopListening();
+        this.#arm();
       });
     } catch {
       this.#writes = undefined; // No watches left, or a system without them: looking goes on.

@@ -34,8 +34,8 @@ export interface SqliteOptions {
   readonly clock?: Clock | undefined;
   /**
    * How often to look whether another process has changed the file. After 200 looks without a change
-   * the operating system tells of the next write instead; on Windows, and where it has no watches
-   * left, looks go on five times as rarely.
+   * the operating system tells of the next write, and looks become rare, down to one in five seconds;
+   * on Windows, and where there are no watches left, five times as rare.
    *
    * @default 10 milliseconds
    */
