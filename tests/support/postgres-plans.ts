@@ -5,6 +5,9 @@
 
 import pg from "pg";
 
+/** The table of a walk over pairs of rows that a join has compared in vain. */
+export const PAIRS = "pairs";
+
 /** One walk over a table. */
 export interface Walk {
   readonly table: string;
@@ -23,6 +26,7 @@ interface PlanNode {
   readonly "Actual Loops"?: number;
   readonly "Rows Removed by Filter"?: number;
   readonly "Rows Removed by Index Recheck"?: number;
+  readonly "Rows Removed by Join Filter"?: number;
   readonly Plans?: readonly PlanNode[];
 }
 
@@ -74,11 +78,14 @@ export class ExplainingPool {
 
 function walksOf(node: PlanNode): Walk[] {
   const below = (node.Plans ?? []).flatMap(walksOf);
-  const { "Relation Name": table, "Node Type": kind } = node;
+  const { "Relation Name": table, "Node Type": kind, "Actual Loops": loops = 1 } = node;
+  const mismatched = node["Rows Removed by Join Filter"] ?? 0;
+  if (mismatched > 0)
+    below.push({ table: PAIRS, kind, index: undefined, rows: mismatched * loops });
   if (table === undefined || !kind.endsWith("Scan")) return below;
   const removed =
     (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0);
-  const rows = ((node["Actual Rows"] ?? 0) + removed) * (node["Actual Loops"] ?? 1);
+  const rows = ((node["Actual Rows"] ?? 0) + removed) * loops;
   return [{ table, kind, index: indexOf(node), rows }, ...below];
 }
 

@@ -4,6 +4,9 @@
  *
  * F1. An operation is checked in full before its first row is written, so that a refused one leaves
  *     no trace and needs no savepoint.
+ * F2. Rows that a list names are looked up one by one (`lateral ... for update` keeps the planner from
+ *     joining the other way round) and removed by their place. Queues are empty when plans are made:
+ *     a join that walks all rows of an instance for each name is cheap then, and ruins a wide fan-out.
  */
 
 export const OPERATION_FUNCTIONS = `
@@ -148,6 +151,24 @@ create function @.claim_lost(p_reason text) returns jsonb language sql immutable
   select jsonb_build_object('k', 'l', 'r', p_reason)
 $$;
 
+-- Where the rows are, for those that are this node's.
+create function @.claimed_activities(p_seq bigint, p_owner bigint, p_consumed jsonb) returns tid[]
+language plpgsql as $$
+begin
+  return array(
+    select f.ctid
+    from jsonb_array_elements(p_consumed) as t (c)
+    cross join lateral (
+      select a.ctid from @.activities a
+      where a.instance = p_seq and a.execution = (t.c -> 0)::integer
+        and a.activity_id = (t.c -> 1)::integer and a.owner = p_owner
+        and a.attempt = (t.c -> 2)::integer
+      for update
+    ) f
+  );
+end
+$$;
+
 create function @.commit_turn(
   op jsonb, p_now bigint, p_writer uuid,
   out outcome jsonb, out has_work boolean, out changed text[]
@@ -158,7 +179,7 @@ declare
   v_effects jsonb := op -> 'e';
   v_change jsonb := op -> 'e' -> 'ch';
   v_consumed jsonb := op -> 'ca';
-  v_count integer;
+  v_found tid[];
   v_status text;
   v_is_final boolean;
   v_is_continued boolean;
@@ -180,43 +201,20 @@ begin
     return;
   end if;
   if v_consumed is not null then
-    v_count := jsonb_array_length(v_consumed);
-    if v_count = 1 then
-      delete from @.activities a
-      where a.instance = i.seq and a.execution = (v_consumed -> 0 -> 0)::integer
-        and a.activity_id = (v_consumed -> 0 -> 1)::integer and a.owner = i.owner
-        and a.attempt = (v_consumed -> 0 -> 2)::integer;
-      get diagnostics v_count = row_count;
-    else
-      -- Looking first is needed only where the second of several could be the one that is lost.
-      select count(*) into v_count from (
-        select 1 from @.activities a, jsonb_array_elements(v_consumed) as t (c)
-        where a.instance = i.seq and a.execution = (t.c -> 0)::integer
-          and a.activity_id = (t.c -> 1)::integer and a.owner = i.owner
-          and a.attempt = (t.c -> 2)::integer
-        for update of a
-      ) as locked;
-      if v_count = jsonb_array_length(v_consumed) then
-        delete from @.activities a using jsonb_array_elements(v_consumed) as t (c)
-        where a.instance = i.seq and a.execution = (t.c -> 0)::integer
-          and a.activity_id = (t.c -> 1)::integer and a.owner = i.owner
-          and a.attempt = (t.c -> 2)::integer;
-        get diagnostics v_count = row_count;
-      end if;
-    end if;
-    if v_count <> jsonb_array_length(v_consumed) then
+    v_found := @.claimed_activities(i.seq, i.owner, v_consumed);
+    if cardinality(v_found) <> jsonb_array_length(v_consumed) then
       outcome := @.claim_lost('an activity whose completion it contains is not this node''s any more');
       return;
     end if;
+    delete from @.activities a where a.ctid = any (v_found);
   end if;
   if op ? 'cm' then
-    delete from @.messages m using jsonb_array_elements(op -> 'cm') as t (c)
-    where m.instance = i.seq and m.id = (t.c)::bigint;
+    delete from @.messages m
+    where m.instance = i.seq
+      and m.id = any (array(select (t.c)::bigint from jsonb_array_elements(op -> 'cm') as t (c)));
   end if;
   if op ? 'ct' then
-    delete from @.timers r using jsonb_array_elements(op -> 'ct') as t (c)
-    where r.instance = i.seq and r.execution = (t.c -> 0)::integer
-      and r.event_id = (t.c -> 1)::integer;
+    perform @.remove_timers(i.seq, op -> 'ct');
   end if;
   perform @.write_turn(i.seq, i.owner, v_effects, p_now);
   v_status := coalesce(v_change ->> 's', i.status);

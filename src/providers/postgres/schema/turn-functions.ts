@@ -31,10 +31,29 @@ begin
 end
 $$;
 
+-- See F2 of the operations.
+create function @.remove_timers(p_seq bigint, p_timers jsonb) returns void language plpgsql as $$
+declare
+  v_found tid[] := array(
+    select f.ctid
+    from jsonb_array_elements(p_timers) as t (c)
+    cross join lateral (
+      select r.ctid from @.timers r
+      where r.instance = p_seq and r.execution = (t.c -> 0)::integer
+        and r.event_id = (t.c -> 1)::integer
+      for update
+    ) f
+  );
+begin
+  delete from @.timers r where r.ctid = any (v_found);
+end
+$$;
+
 create function @.write_turn(p_seq bigint, p_node bigint, p_effects jsonb, p_now bigint) returns void
 language plpgsql as $$
 declare
   e jsonb;
+  v_found tid[];
 begin
   for e in select jsonb_array_elements(p_effects -> 'h') loop
     insert into @.history (
@@ -54,9 +73,17 @@ begin
     from jsonb_array_elements(p_effects -> 'a') as t (a);
   end if;
   if p_effects ? 'ca' then
-    delete from @.activities a using jsonb_array_elements(p_effects -> 'ca') as t (c)
-    where a.instance = p_seq and a.execution = (t.c -> 0)::integer
-      and a.activity_id = (t.c -> 1)::integer;
+    v_found := array(
+      select f.ctid
+      from jsonb_array_elements(p_effects -> 'ca') as t (c)
+      cross join lateral (
+        select a.ctid from @.activities a
+        where a.instance = p_seq and a.execution = (t.c -> 0)::integer
+          and a.activity_id = (t.c -> 1)::integer
+        for update
+      ) f
+    );
+    delete from @.activities a where a.ctid = any (v_found);
   end if;
   if p_effects ? 't' then
     insert into @.timers (instance, execution, event_id, fire_ms)
@@ -64,9 +91,7 @@ begin
     from jsonb_array_elements(p_effects -> 't') as t (c);
   end if;
   if p_effects ? 'ct' then
-    delete from @.timers r using jsonb_array_elements(p_effects -> 'ct') as t (c)
-    where r.instance = p_seq and r.execution = (t.c -> 0)::integer
-      and r.event_id = (t.c -> 1)::integer;
+    perform @.remove_timers(p_seq, p_effects -> 'ct');
   end if;
   if p_effects ? 'kv' then
     perform @.apply_key_values(p_seq, p_effects -> 'kv', p_now);
