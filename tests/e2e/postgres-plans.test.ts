@@ -240,6 +240,7 @@ describe("with 1,000,000 instances", () => {
       "activities by activities_tried, index only",
       "activities by activities_waiting",
       "activities by activities_waiting, index only",
+      "activities tid scan",
       "history by history_pkey",
       "instances by instances_id_key",
       "instances by instances_owner",
@@ -253,6 +254,7 @@ describe("with 1,000,000 instances", () => {
       "messages by messages_pkey",
       "timers by timers_by_time, index only",
       "timers by timers_pkey",
+      "timers tid scan",
     ]);
     const ways = await waysOf(500, () => live(store));
     expect(ways.length).toBeGreaterThan(0);

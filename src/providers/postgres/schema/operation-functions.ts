@@ -206,7 +206,7 @@ begin
       outcome := @.claim_lost('an activity whose completion it contains is not this node''s any more');
       return;
     end if;
-    delete from @.activities a where a.ctid = any (v_found);
+    delete from @.activities a where a.instance = i.seq and a.ctid = any (v_found);
   end if;
   if op ? 'cm' then
     delete from @.messages m

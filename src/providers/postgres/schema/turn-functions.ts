@@ -45,7 +45,7 @@ declare
     ) f
   );
 begin
-  delete from @.timers r where r.ctid = any (v_found);
+  delete from @.timers r where r.instance = p_seq and r.ctid = any (v_found);
 end
 $$;
 
@@ -83,7 +83,7 @@ begin
         for update
       ) f
     );
-    delete from @.activities a where a.ctid = any (v_found);
+    delete from @.activities a where a.instance = p_seq and a.ctid = any (v_found);
   end if;
   if p_effects ? 't' then
     insert into @.timers (instance, execution, event_id, fire_ms)
