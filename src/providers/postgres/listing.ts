@@ -105,7 +105,7 @@ export async function listInstances(read: ReadJson, query: ListQuery): Promise<L
 
 async function find(read: ReadJson, query: ListQuery, wanted: number): Promise<unknown[]> {
   const { name, statuses, idPrefix } = query;
-  const [beforeMs, beforeSeq] = parseCursor(query.cursor);
+  const [beforeMs, beforeSeq] = toStart(query);
   const prefix = idPrefix === undefined || idPrefix === "" ? null : escapeText(idPrefix);
   const range = [
     beforeMs,
@@ -139,6 +139,14 @@ function endOfPrefix(prefix: string): string | null {
 
 function toCursor({ createdMs, key }: InstanceRow): string {
   return `${createdMs}-${key}`;
+}
+
+/** Where the walk begins: at the end of the window of time, not at that of the index. */
+function toStart(query: ListQuery): readonly [beforeMs: number, beforeSeq: number] {
+  const position = parseCursor(query.cursor);
+  const { createdBeforeMs = Number.MAX_SAFE_INTEGER } = query;
+  // Numbers of rows begin with 1: nothing of that very moment is before this.
+  return createdBeforeMs < position[0] ? [createdBeforeMs, 0] : position;
 }
 
 function parseCursor(cursor: string | undefined): readonly [beforeMs: number, beforeSeq: number] {
