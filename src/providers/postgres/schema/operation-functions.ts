@@ -4,9 +4,6 @@
  *
  * F1. An operation is checked in full before its first row is written, so that a refused one leaves
  *     no trace and needs no savepoint.
- * F2. Rows that a list names are looked up one by one (`lateral ... for update` keeps the planner from
- *     joining the other way round) and removed by their place. Queues are empty when plans are made:
- *     a join that walks all rows of an instance for each name is cheap then, and ruins a wide fan-out.
  */
 
 export const OPERATION_FUNCTIONS = `
@@ -151,24 +148,6 @@ create function @.claim_lost(p_reason text) returns jsonb language sql immutable
   select jsonb_build_object('k', 'l', 'r', p_reason)
 $$;
 
--- Where the rows are, for those that are this node's.
-create function @.claimed_activities(p_seq bigint, p_owner bigint, p_consumed jsonb) returns tid[]
-language plpgsql as $$
-begin
-  return array(
-    select f.ctid
-    from jsonb_array_elements(p_consumed) as t (c)
-    cross join lateral (
-      select a.ctid from @.activities a
-      where a.instance = p_seq and a.execution = (t.c -> 0)::integer
-        and a.activity_id = (t.c -> 1)::integer and a.owner = p_owner
-        and a.attempt = (t.c -> 2)::integer
-      for update
-    ) f
-  );
-end
-$$;
-
 create function @.commit_turn(
   op jsonb, p_now bigint, p_writer uuid,
   out outcome jsonb, out has_work boolean, out changed text[]
@@ -201,7 +180,7 @@ begin
     return;
   end if;
   if v_consumed is not null then
-    v_found := @.claimed_activities(i.seq, i.owner, v_consumed);
+    v_found := @.find_activities(i.seq, v_consumed, i.owner);
     if cardinality(v_found) <> jsonb_array_length(v_consumed) then
       outcome := @.claim_lost('an activity whose completion it contains is not this node''s any more');
       return;

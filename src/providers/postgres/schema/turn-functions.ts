@@ -1,6 +1,10 @@
 /**
  * What a turn writes: its rows, its end, and what leaves the instance. `@` stands for the quoted
  * schema name.
+ *
+ * F1. Rows that a list names are looked up one by one (`lateral ... for update` keeps the planner from
+ *     joining the other way round) and removed by their place. Queues are empty when plans are made:
+ *     a join that walks all rows of an instance for each name is cheap then, and ruins a wide fan-out.
  */
 
 export const TURN_FUNCTIONS = `
@@ -31,7 +35,24 @@ begin
 end
 $$;
 
--- See F2 of the operations.
+-- Where the activities are that a list names (F1); with an owner, those that it runs in that attempt.
+create function @.find_activities(p_seq bigint, p_keys jsonb, p_owner bigint) returns tid[]
+language plpgsql as $$
+begin
+  return array(
+    select f.ctid
+    from jsonb_array_elements(p_keys) as t (c)
+    cross join lateral (
+      select a.ctid from @.activities a
+      where a.instance = p_seq and a.execution = (t.c -> 0)::integer
+        and a.activity_id = (t.c -> 1)::integer
+        and (p_owner is null or a.owner = p_owner and a.attempt = (t.c -> 2)::integer)
+      for update
+    ) f
+  );
+end
+$$;
+
 create function @.remove_timers(p_seq bigint, p_timers jsonb) returns void language plpgsql as $$
 declare
   v_found tid[] := array(
@@ -73,16 +94,7 @@ begin
     from jsonb_array_elements(p_effects -> 'a') as t (a);
   end if;
   if p_effects ? 'ca' then
-    v_found := array(
-      select f.ctid
-      from jsonb_array_elements(p_effects -> 'ca') as t (c)
-      cross join lateral (
-        select a.ctid from @.activities a
-        where a.instance = p_seq and a.execution = (t.c -> 0)::integer
-          and a.activity_id = (t.c -> 1)::integer
-        for update
-      ) f
-    );
+    v_found := @.find_activities(p_seq, p_effects -> 'ca', null);
     delete from @.activities a where a.instance = p_seq and a.ctid = any (v_found);
   end if;
   if p_effects ? 't' then
