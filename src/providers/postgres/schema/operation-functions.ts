@@ -158,6 +158,7 @@ declare
   v_effects jsonb := op -> 'e';
   v_change jsonb := op -> 'e' -> 'ch';
   v_consumed jsonb := op -> 'ca';
+  v_count integer;
   v_found tid[];
   v_status text;
   v_is_final boolean;
@@ -180,12 +181,25 @@ begin
     return;
   end if;
   if v_consumed is not null then
-    v_found := @.find_activities(i.seq, v_consumed, i.owner);
-    if cardinality(v_found) <> jsonb_array_length(v_consumed) then
+    v_count := jsonb_array_length(v_consumed);
+    if v_count = 1 then
+      delete from @.activities a
+      where a.instance = i.seq and a.execution = (v_consumed -> 0 -> 0)::integer
+        and a.activity_id = (v_consumed -> 0 -> 1)::integer and a.owner = i.owner
+        and a.attempt = (v_consumed -> 0 -> 2)::integer;
+      get diagnostics v_count = row_count;
+    else
+      -- Looking first is needed only where the second of several could be the one that is lost.
+      v_found := @.find_activities(i.seq, v_consumed, i.owner);
+      v_count := cardinality(v_found);
+      if v_count = jsonb_array_length(v_consumed) then
+        delete from @.activities a where a.instance = i.seq and a.ctid = any (v_found);
+      end if;
+    end if;
+    if v_count <> jsonb_array_length(v_consumed) then
       outcome := @.claim_lost('an activity whose completion it contains is not this node''s any more');
       return;
     end if;
-    delete from @.activities a where a.instance = i.seq and a.ctid = any (v_found);
   end if;
   if op ? 'cm' then
     delete from @.messages m
