@@ -213,6 +213,15 @@ describe("with 1,000,000 instances", () => {
     }
   });
 
+  test("a list of a window of time begins at the end of the window", async () => {
+    const window = { createdAfterMs: 1_700_000_100_000, createdBeforeMs: 1_700_000_200_000 };
+    for (const filter of [window, { ...window, statuses: ["Completed"] as const, name: "Name3" }]) {
+      const walks = await explaining.explain(() => store.listInstances({ ...filter, limit: 20 }));
+      const pages = walks.reduce((sum, walk) => sum + walk.pages, 0);
+      expect(pages, JSON.stringify(walks)).toBeLessThanOrEqual(500);
+    }
+  });
+
   test("a node that leaves costs one walk over the queue of activities, and no more", async () => {
     expect(await waysOf(400_000, () => store.removeNode(NODE))).toMatchInlineSnapshot(`
       [

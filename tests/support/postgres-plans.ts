@@ -16,6 +16,8 @@ export interface Walk {
   readonly index: string | undefined;
   /** Rows that it has read, found or thrown away. */
   readonly rows: number;
+  /** Pages of the table and of the index that it has touched, those of skipped entries too. */
+  readonly pages: number;
 }
 
 interface PlanNode {
@@ -27,6 +29,8 @@ interface PlanNode {
   readonly "Rows Removed by Filter"?: number;
   readonly "Rows Removed by Index Recheck"?: number;
   readonly "Rows Removed by Join Filter"?: number;
+  readonly "Shared Hit Blocks"?: number;
+  readonly "Shared Read Blocks"?: number;
   readonly Plans?: readonly PlanNode[];
 }
 
@@ -36,6 +40,7 @@ const SETTINGS = {
   "auto_explain.log_nested_statements": "on",
   "auto_explain.log_analyze": "on",
   "auto_explain.log_timing": "off",
+  "auto_explain.log_buffers": "on",
   "auto_explain.log_format": "json",
   client_min_messages: "log",
 };
@@ -81,12 +86,13 @@ function walksOf(node: PlanNode): Walk[] {
   const { "Relation Name": table, "Node Type": kind, "Actual Loops": loops = 1 } = node;
   const mismatched = node["Rows Removed by Join Filter"] ?? 0;
   if (mismatched > 0)
-    below.push({ table: PAIRS, kind, index: undefined, rows: mismatched * loops });
+    below.push({ table: PAIRS, kind, index: undefined, rows: mismatched * loops, pages: 0 });
   if (table === undefined || !kind.endsWith("Scan")) return below;
   const removed =
     (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0);
   const rows = ((node["Actual Rows"] ?? 0) + removed) * loops;
-  return [{ table, kind, index: indexOf(node), rows }, ...below];
+  const pages = (node["Shared Hit Blocks"] ?? 0) + (node["Shared Read Blocks"] ?? 0);
+  return [{ table, kind, index: indexOf(node), rows, pages }, ...below];
 }
 
 /** That of a bitmap is below the walk. */

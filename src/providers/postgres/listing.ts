@@ -27,42 +27,41 @@ const PREFIX_ROWS_MAX = 2_000;
 
 const RANGE = `
   (i.created_ms, i.seq) < ($1::bigint, $2::bigint)
-  and i.created_ms > $3::bigint
-  and i.created_ms < $4::bigint`;
+  and i.created_ms > $3::bigint`;
 
 const NEWEST_FIRST = `
 order by i.created_ms desc, i.seq desc
-limit $5::integer`;
+limit $4::integer`;
 
 const FIND_ALL = `
 select @.instance_json(i)::text as answer
 from @.instances i
 where ${RANGE}
-  and ($6::text is null or starts_with(i.id, $6::text))${NEWEST_FIRST}`;
+  and ($5::text is null or starts_with(i.id, $5::text))${NEWEST_FIRST}`;
 
 // One step down the index for each name, instead of a walk over all of it.
 const FIND_BY_FACTS = `
 with recursive names (name) as (
-  (select coalesce($7::text, (select min(n.name) from @.instances n)))
+  (select coalesce($6::text, (select min(n.name) from @.instances n)))
   union all
   select (select min(n.name) from @.instances n where n.name > names.name)
   from names
-  where names.name is not null and $7::text is null
+  where names.name is not null and $6::text is null
 ), found as materialized (
   select f.seq, f.created_ms
   from names
-  cross join unnest($8::text[]) as s (status)
+  cross join unnest($7::text[]) as s (status)
   cross join lateral (
     select i.seq, i.created_ms
     from @.instances i
     where i.name = names.name
       and i.status = s.status
       and ${RANGE}
-      and ($6::text is null or starts_with(i.id, $6::text))${NEWEST_FIRST}
+      and ($5::text is null or starts_with(i.id, $5::text))${NEWEST_FIRST}
   ) f
   where names.name is not null
   order by f.created_ms desc, f.seq desc
-  limit $5::integer
+  limit $4::integer
 )
 select @.instance_json(i)::text as answer
 from found f
@@ -83,14 +82,14 @@ const FIND_PREFIX = `
 with few as materialized (
   select i.seq
   from @.instances i
-  where i.id >= $6::text and ($9::text is null or i.id < $9::text)
+  where i.id >= $5::text and ($8::text is null or i.id < $8::text)
 )
 select @.instance_json(i)::text as answer
 from few
 join @.instances i on i.seq = few.seq
 where ${RANGE}
-  and ($7::text is null or i.name = $7::text)
-  and i.status = any ($8::text[])${NEWEST_FIRST}`;
+  and ($6::text is null or i.name = $6::text)
+  and i.status = any ($7::text[])${NEWEST_FIRST}`;
 
 /** A page of instances. */
 export async function listInstances(read: ReadJson, query: ListQuery): Promise<ListPage> {
@@ -111,7 +110,6 @@ async function find(read: ReadJson, query: ListQuery, wanted: number): Promise<u
     beforeMs,
     beforeSeq,
     query.createdAfterMs ?? Number.MIN_SAFE_INTEGER,
-    query.createdBeforeMs ?? Number.MAX_SAFE_INTEGER,
     wanted,
     prefix,
   ];
@@ -146,7 +144,7 @@ function toStart(query: ListQuery): readonly [beforeMs: number, beforeSeq: numbe
   const position = parseCursor(query.cursor);
   const { createdBeforeMs = Number.MAX_SAFE_INTEGER } = query;
   // Numbers of rows begin with 1: nothing of that very moment is before this.
-  return createdBeforeMs < position[0] ? [createdBeforeMs, 0] : position;
+  return createdBeforeMs <= position[0] ? [createdBeforeMs, 0] : position;
 }
 
 function parseCursor(cursor: string | undefined): readonly [beforeMs: number, beforeSeq: number] {
