@@ -48,6 +48,16 @@ class SilentStore {
   }
 }
 
+/** Someone who only notes whether anything was heard. */
+function listen(connection: Connection, file: string) {
+  const watch = new ChangeWatch(connection, { file, pollMs: POLL_MS });
+  let isHeard = false;
+  watch.add(() => {
+    isHeard = true;
+  });
+  return { watch, hasHeard: () => isHeard };
+}
+
 function write(connection: Connection): void {
   connection.database.exec("insert into t values (1)");
 }
@@ -109,29 +119,21 @@ describe("a watch for changes of others", () => {
 
   test("sees soon what it was told of before the log was flushed", () => {
     const store = new SilentStore();
-    const watch = new ChangeWatch(store.connection, { file: store.file, pollMs: POLL_MS });
-    let isHeard = false;
-    watch.add(() => {
-      isHeard = true;
-    });
+    const { watch, hasHeard } = listen(store.connection, store.file);
     vi.advanceTimersByTime(QUIET_MS);
     store.version += 1; // No write comes with it: the frames were written before.
     vi.advanceTimersByTime(QUIET_POLL_MS);
-    expect(isHeard).toBe(true);
+    expect(hasHeard()).toBe(true);
     watch.close();
   });
 
   test("sees what nobody tells of within five seconds, however long it was quiet", () => {
     const store = new SilentStore();
-    const watch = new ChangeWatch(store.connection, { file: store.file, pollMs: POLL_MS });
-    let isHeard = false;
-    watch.add(() => {
-      isHeard = true;
-    });
+    const { watch, hasHeard } = listen(store.connection, store.file);
     vi.advanceTimersByTime(HOUR_MS);
     store.version += 1;
     vi.advanceTimersByTime(TOLD_LOOK_MS);
-    expect(isHeard).toBe(true);
+    expect(hasHeard()).toBe(true);
     watch.close();
   });
 
@@ -148,17 +150,16 @@ describe("a watch for changes of others", () => {
 
   test("goes on looking, more rarely, where nobody can tell of a write", async () => {
     const { file, own, other } = await openTwo();
-    const watch = new ChangeWatch(own, { file: `${file}-missing`, pollMs: POLL_MS });
-    let isHeard = false;
-    watch.add(() => {
-      isHeard = true;
-    });
+    const { watch, hasHeard } = listen(own, `${file}-missing`);
     vi.advanceTimersByTime(QUIET_MS);
     write(other);
     vi.advanceTimersByTime(POLL_MS);
-    const wasHeardBefore = isHeard;
+    const wasHeardBefore = hasHeard();
     vi.advanceTimersByTime(QUIET_POLL_MS);
-    expect({ wasHeardBefore, isHeard }).toEqual({ wasHeardBefore: false, isHeard: true });
+    expect({ wasHeardBefore, isHeard: hasHeard() }).toEqual({
+      wasHeardBefore: false,
+      isHeard: true,
+    });
     watch.close();
   });
 
