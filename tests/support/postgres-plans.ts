@@ -87,6 +87,8 @@ function walksOf(node: PlanNode): Walk[] {
   const mismatched = node["Rows Removed by Join Filter"] ?? 0;
   if (mismatched > 0)
     below.push({ table: PAIRS, kind, index: undefined, rows: mismatched * loops, pages: 0 });
+  // A branch of a plan that no parameter led into.
+  if (loops === 0) return below;
   if (table === undefined || !kind.endsWith("Scan")) return below;
   const removed =
     (node["Rows Removed by Filter"] ?? 0) + (node["Rows Removed by Index Recheck"] ?? 0);

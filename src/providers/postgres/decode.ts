@@ -23,7 +23,7 @@ import type {
   WriteOutcome,
 } from "../../provider/provider.ts";
 
-/** See `@.instance_json`. */
+/** See `schema/instance-json.ts`. */
 export type InstanceAnswer = readonly [
   seq: number,
   id: string,

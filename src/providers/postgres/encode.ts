@@ -86,7 +86,7 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
       reach.nodes.add(node);
       reach.ofEffects(effects);
       const q = encodeStart(request);
-      return { k: "start", q, node: Number(node), w: hasFreeWork(effects), e: encodeTurn(effects) };
+      return { k: "start", q, node: Number(node), e: encodeTurn(effects) };
     }
     case "sendMessage":
       reach.ids.add(operation.message.instanceId);
@@ -101,7 +101,6 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
         key: Number(claim.key),
         node: Number(claim.node),
         epoch: claim.epoch,
-        w: hasFreeWork(effects),
         ...encodeConsumed(consumed),
         e: encodeTurn(effects),
       };
@@ -185,6 +184,7 @@ function encodeTurn(effects: TurnEffects): Json {
   const { executionId, history, change, continued, starts, messages, keyValues } = effects;
   return {
     x: executionId,
+    w: hasFreeWork(effects),
     ...(history.length > 0 && {
       h: history.map((row) => [
         row.executionId,

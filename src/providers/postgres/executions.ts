@@ -4,6 +4,7 @@ import type { ExecutionRow, HistoryRow, InstanceStatus } from "../../provider/pr
 import { escapeText } from "../../provider/texts.ts";
 import { type HistoryAnswer, type KeyValueMap, toHistoryRow, toKeyValues } from "./decode.ts";
 import { type InstanceAnswer, toInstanceRow } from "./decode.ts";
+import { INSTANCE_JSON } from "./schema/instance-json.ts";
 import type { ReadJson } from "./listing.ts";
 
 const READ_HISTORY = `
@@ -19,7 +20,7 @@ where i.id = $1::text
 
 const READ_EXECUTIONS = `
 select json_build_array(
-  @.instance_json(i),
+  ${INSTANCE_JSON},
   (select coalesce(json_agg(json_build_array(e.execution, e.name, e.version, e.output, e.started_ms,
      e.completed_ms, e.event_count) order by e.execution), '[]'::json)
    from @.executions e where e.instance = i.seq),

@@ -10,6 +10,7 @@ import { ProviderError } from "../../provider/errors.ts";
 import type { InstanceRow, InstanceStatus, ListPage, ListQuery } from "../../provider/provider.ts";
 import { escapeText } from "../../provider/texts.ts";
 import { type InstanceAnswer, toInstanceRow } from "./decode.ts";
+import { INSTANCE_JSON } from "./schema/instance-json.ts";
 
 /** Runs a statement whose one column `answer` is JSON. */
 export type ReadJson = (sql: string, values: unknown[]) => Promise<unknown[]>;
@@ -34,7 +35,7 @@ order by i.created_ms desc, i.seq desc
 limit $4::integer`;
 
 const FIND_ALL = `
-select @.instance_json(i)::text as answer
+select ${INSTANCE_JSON}::text as answer
 from @.instances i
 where ${RANGE}
   and ($5::text is null or starts_with(i.id, $5::text))${NEWEST_FIRST}`;
@@ -63,7 +64,7 @@ with recursive names (name) as (
   order by f.created_ms desc, f.seq desc
   limit $4::integer
 )
-select @.instance_json(i)::text as answer
+select ${INSTANCE_JSON}::text as answer
 from found f
 join @.instances i on i.seq = f.seq
 order by i.created_ms desc, i.seq desc`;
@@ -84,7 +85,7 @@ with few as materialized (
   from @.instances i
   where i.id >= $5::text and ($8::text is null or i.id < $8::text)
 )
-select @.instance_json(i)::text as answer
+select ${INSTANCE_JSON}::text as answer
 from few
 join @.instances i on i.seq = few.seq
 where ${RANGE}

@@ -1,5 +1,7 @@
 /** The statements of the provider; `@` stands for the quoted schema name. */
 
+import { INSTANCE_JSON } from "./schema/instance-json.ts";
+
 export const WRITE = `
 select @.write($1::uuid, $2::bigint, $3::jsonb, $4::bigint[], $5::text[], $6::bigint[])::text as answer`;
 
@@ -33,14 +35,18 @@ select id, label, lease_ms, renewals
 from @.nodes
 order by id`;
 
-export const READ_INSTANCES = `
-select @.instance_json(i)::text as answer
-from @.instances i
+const READ_INSTANCE = `
+select ${INSTANCE_JSON}::text as answer
+from @.instances i`;
+
+export const READ_INSTANCES: string =
+  READ_INSTANCE +
+  `
 where i.id = any ($1::text[])`;
 
-export const LIST_CHILDREN = `
-select @.instance_json(i)::text as answer
-from @.instances i
+export const LIST_CHILDREN: string =
+  READ_INSTANCE +
+  `
 where (i.parent ->> 'instanceId') collate "C" = $1::text
   and i.parent is not null
 order by i.seq`;

@@ -8,16 +8,15 @@
  * F2. A batch carries its number. One that has landed already, because its answer was lost, answers
  *     again and does nothing (P7); one that is still under way is waited for.
  * F3. Others are told at most once per commit.
- * F4. Tables are small when plans are made and large when they are used: walks over whole tables are
- *     forbidden to the planner (`enable_seqscan`). What it then has to walk all the same looks dear to
- *     it, and must not be compiled each time for that (`jit`).
- * F5. Nobody waits for a lock for longer than `lock_timeout`: a transaction of a user that stays open
+ * F4. Nobody waits for a lock for longer than `lock_timeout`: a transaction of a user that stays open
  *     must not collect connections that wait for it, and renewals come after what waits.
  *
  * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.
  */
 
-export const BATCH_FUNCTIONS = `
+import { PLAN_SETTINGS } from "./plan-settings.ts";
+
+const FUNCTIONS = `
 create function @.apply(
   p_writer uuid, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
 ) returns json language plpgsql as $$
@@ -36,11 +35,11 @@ begin
   perform 1 from @.instances i where i.seq = any (p_keys) order by i.seq for update;
   for op in select jsonb_array_elements(p_ops) loop
     case op ->> 'k'
-      when 'commit' then select * into r from @.commit_turn(op, v_now, p_writer);
-      when 'start' then select * into r from @.start_instance(op, v_now, p_writer);
-      when 'send' then select * into r from @.send_message(op, v_now, p_writer);
-      when 'hand' then select * into r from @.release_instance(op, v_now, p_writer);
-      else select * into r from @.work_on_activity(op, v_now, p_writer);
+      when 'commit' then r := @.commit_turn(op, v_now, p_writer);
+      when 'start' then r := @.start_instance(op, v_now, p_writer);
+      when 'send' then r := @.send_message(op, v_now, p_writer);
+      when 'hand' then r := @.release_instance(op, v_now, p_writer);
+      else r := @.work_on_activity(op, v_now, p_writer);
     end case;
     v_outcomes := v_outcomes || r.outcome;
     v_has_work := v_has_work or coalesce(r.has_work, false);
@@ -57,7 +56,7 @@ $$;
 
 create function @.write(
   p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '4s' as $$
+) returns json language plpgsql ${PLAN_SETTINGS} set lock_timeout = '4s' as $$
 declare
   v_result json;
 begin
@@ -79,7 +78,7 @@ $$;
 
 create function @.apply_within(
   p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
-) returns json language plpgsql set enable_seqscan = off set jit = off as $$
+) returns json language plpgsql ${PLAN_SETTINGS} as $$
 begin
   if transaction_timestamp() = statement_timestamp() then
     raise exception 'no transaction has been begun' using errcode = '25P01';
@@ -92,3 +91,5 @@ begin
 end
 $$;
 `;
+
+export const BATCH_FUNCTIONS: string = FUNCTIONS;

@@ -14,6 +14,9 @@
  *     own says so, and all other work is not walked over.
  */
 
+import { INSTANCE_JSON } from "./instance-json.ts";
+import { PLAN_SETTINGS } from "./plan-settings.ts";
+
 /** Whether a node has code for a row, or no node of the list has (F4). */
 function fits(kind: "o" | "a", row: string, version: string): string {
   const isCodeFor = `c.kind = '${kind}' and c.name = ${row}.name
@@ -27,7 +30,7 @@ const CLAIMS = `
 create function @.claim_instances(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
   p_from bigint, p_below bigint, p_remembered jsonb
-) returns json language plpgsql set enable_seqscan = off set jit = off as $$
+) returns json language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -64,7 +67,7 @@ begin
   select json_agg(json_build_array(
     i.epoch,
     i.attempts,
-    @.instance_json(i),
+    ${INSTANCE_JSON},
     (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
      where m.instance = i.seq and m.visible_ms + 0 <= v_now),
     (select json_agg(json_build_array(t.execution, t.event_id, t.fire_ms)
@@ -85,7 +88,7 @@ $$;
 
 create function @.claim_activities(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer, p_from bigint, p_below bigint
-) returns json language plpgsql set enable_seqscan = off set jit = off as $$
+) returns json language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
@@ -133,12 +136,12 @@ begin
 end
 $$;
 
-create function @.has_claimable_work() returns boolean language sql volatile set enable_seqscan = off set jit = off as $$
+create function @.has_claimable_work() returns boolean language sql volatile ${PLAN_SETTINGS} as $$
   select exists (select 1 from @.instances i where i.owner is null and i.ready_ms <= @.now_ms())
     or exists (select 1 from @.activities a where a.owner is null and a.visible_ms <= @.now_ms())
 $$;
 
-create function @.next_due_ms(p_after bigint) returns bigint language plpgsql set enable_seqscan = off set jit = off as $$
+create function @.next_due_ms(p_after bigint) returns bigint language plpgsql ${PLAN_SETTINGS} as $$
 declare
   -- A process whose clock runs a little ahead must not step over what is due in between.
   v_now bigint := @.now_ms();
@@ -152,7 +155,7 @@ begin
 end
 $$;
 
-create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql set enable_seqscan = off set jit = off as $$
+create function @.read_held_work(p_node bigint, p_limit integer) returns json language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_now bigint := @.now_ms();
   v_items json;
@@ -180,7 +183,7 @@ begin
 end
 $$;
 
-create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile set enable_seqscan = off set jit = off as $$
+create function @.find_lost_activities(p_claims jsonb) returns integer[] language sql volatile ${PLAN_SETTINGS} as $$
   select coalesce(array_agg(t.n::integer - 1 order by t.n), '{}')
   from jsonb_array_elements(p_claims) with ordinality as t (c, n)
   where not exists (
@@ -192,7 +195,7 @@ create function @.find_lost_activities(p_claims jsonb) returns integer[] languag
 $$;
 
 create function @.unblock_work(p_writer uuid) returns void
-language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '1s' as $$
+language plpgsql ${PLAN_SETTINGS} set lock_timeout = '1s' as $$
 declare
   v_now bigint := @.now_ms();
 begin
@@ -234,7 +237,7 @@ end
 $$;
 
 create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
-language plpgsql set enable_seqscan = off set jit = off set lock_timeout = '1s' as $$
+language plpgsql ${PLAN_SETTINGS} set lock_timeout = '1s' as $$
 begin
   delete from @.nodes n
   where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);

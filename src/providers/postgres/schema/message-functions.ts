@@ -1,6 +1,6 @@
 /**
- * What all functions share: the clock, the JSON of an instance, notifications, and sending a message.
- * `@` stands for the quoted schema name.
+ * What all functions share: the clock, notifications, and sending a message. `@` stands for the quoted
+ * schema name.
  */
 
 export const MESSAGE_FUNCTIONS = `
@@ -10,15 +10,6 @@ $$;
 
 create function @.is_finished(p_status text) returns boolean language sql immutable as $$
   select p_status in ('Completed', 'Failed', 'Canceled')
-$$;
-
-create function @.instance_json(i @.instances) returns json language sql stable as $$
-  select json_build_array(
-    i.seq, i.id, i.name, i.version, i.run_id, i.status, i.execution, i.created_ms, i.parent,
-    i.custom_status, i.custom_status_version, i.blocked, i.failure, i.output,
-    (select h.at_ms from @.history h where h.instance = i.seq
-     order by h.execution desc, h.first_event_id desc limit 1)
-  )
 $$;
 
 create function @.ready_of(p_seq bigint) returns bigint language sql volatile as $$

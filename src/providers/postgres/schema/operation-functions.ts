@@ -6,7 +6,9 @@
  *     no trace and needs no savepoint.
  */
 
-export const OPERATION_FUNCTIONS = `
+import { INSTANCE_JSON } from "./instance-json.ts";
+
+const FUNCTIONS = `
 create function @.why_lost(i record, p_is_found boolean, op jsonb) returns jsonb
 language plpgsql as $$
 begin
@@ -110,7 +112,7 @@ begin
   end if;
   outcome := '{"k":"a"}';
   if op ->> 'k' = 'complete' then
-    select * into m from @.send(v_key, op ->> 'b', p_now, p_writer);
+    m := @.send(v_key, op ->> 'b', p_now, p_writer);
     has_work := m.is_for_others;
     if m.undelivered is not null then
       outcome := jsonb_build_object('k', m.undelivered);
@@ -131,7 +133,7 @@ declare
   m record;
 begin
   changed := '{}';
-  select * into m from @.send(v_seq, op ->> 'b', p_now, p_writer);
+  m := @.send(v_seq, op ->> 'b', p_now, p_writer);
   has_work := m.is_for_others;
   if m.undelivered is not null then
     outcome := jsonb_build_object('k', m.undelivered);
@@ -209,7 +211,7 @@ begin
   if op ? 'ct' then
     perform @.remove_timers(i.seq, op -> 'ct');
   end if;
-  perform @.write_turn(i.seq, i.owner, v_effects, p_now);
+  has_work := @.write_turn(i.seq, i.owner, v_effects, p_now);
   v_status := coalesce(v_change ->> 's', i.status);
   if v_status = 'Pending' then
     v_status := 'Running';
@@ -237,12 +239,11 @@ begin
   if v_effects ? 'kv' and changed = '{}' then
     changed := array[i.id];
   end if;
-  has_work := (op -> 'w')::boolean;
   if not v_is_final and not v_is_continued and not v_effects ?| array['st', 'm'] then
     outcome := '{"k":"c"}';
     return;
   end if;
-  select * into f from @.finish_turn(i.seq, i.id, v_effects, p_now, p_writer, v_is_final);
+  f := @.finish_turn(i.seq, i.id, v_effects, p_now, p_writer, v_is_final);
   has_work := has_work or f.has_work;
   changed := changed || f.started;
   outcome := jsonb_build_object('k', 'c', 'd', f.delivered, 'n', f.dropped, 'r', f.refused);
@@ -268,15 +269,15 @@ begin
     outcome := @.claim_lost(format('node %s is not registered', v_node));
     return;
   end if;
-  select * into s from @.insert_instance(v_request, p_now, v_node, v_effects -> 'ch');
+  s := @.insert_instance(v_request, p_now, v_node, v_effects -> 'ch');
   if s.seq is null then
-    select jsonb_build_object('k', 'u', 'x', @.instance_json(i)) into outcome
+    select jsonb_build_object('k', 'u', 'x', ${INSTANCE_JSON}) into outcome
     from @.instances i where i.seq = s.existing;
     return;
   end if;
   changed := array[v_request ->> 'id'];
   if v_node is null then
-    select * into m from @.queue_start(s.seq, v_request, p_now);
+    m := @.queue_start(s.seq, v_request, p_now);
     has_work := true;
     outcome := jsonb_build_object('k', 's', 'key', s.seq);
     if m.is_visible then
@@ -285,9 +286,8 @@ begin
     end if;
     return;
   end if;
-  perform @.write_turn(s.seq, v_node, v_effects, p_now);
+  has_work := @.write_turn(s.seq, v_node, v_effects, p_now);
   v_is_final := @.is_finished(coalesce(v_effects -> 'ch' ->> 's', ''));
-  has_work := (op -> 'w')::boolean;
   outcome := jsonb_build_object('k', 's', 'key', s.seq);
   if v_effects ? 'con' then
     update @.instances n set execution = n.execution + 1, status = 'Running', output = null, failure = null
@@ -295,11 +295,12 @@ begin
   elsif not v_effects ?| array['st', 'm'] then
     return;
   end if;
-  select * into f
-  from @.finish_turn(s.seq, v_request ->> 'id', v_effects, p_now, p_writer, v_is_final);
+  f := @.finish_turn(s.seq, v_request ->> 'id', v_effects, p_now, p_writer, v_is_final);
   has_work := has_work or f.has_work;
   changed := changed || f.started;
   outcome := outcome || jsonb_build_object('d', f.delivered);
 end
 $$;
 `;
+
+export const OPERATION_FUNCTIONS: string = FUNCTIONS;

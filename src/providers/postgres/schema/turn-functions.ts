@@ -70,20 +70,20 @@ begin
 end
 $$;
 
-create function @.write_turn(p_seq bigint, p_node bigint, p_effects jsonb, p_now bigint) returns void
+-- Says whether others have work now. It answers at all because "perform" takes longer than an assignment.
+create function @.write_turn(p_seq bigint, p_node bigint, p_effects jsonb, p_now bigint) returns boolean
 language plpgsql as $$
 declare
-  e jsonb;
   v_found tid[];
 begin
-  for e in select jsonb_array_elements(p_effects -> 'h') loop
+  if p_effects ? 'h' then
     insert into @.history (
       instance, execution, first_event_id, last_event_id, event_count, at_ms, format, data
-    ) values (
-      p_seq, (e -> 0)::integer, (e -> 1)::integer, (e -> 2)::integer, (e -> 3)::integer,
-      (e -> 4)::bigint, (e -> 5)::integer, e ->> 6
-    );
-  end loop;
+    )
+    select p_seq, (t.h -> 0)::integer, (t.h -> 1)::integer, (t.h -> 2)::integer,
+      (t.h -> 3)::integer, (t.h -> 4)::bigint, (t.h -> 5)::integer, t.h ->> 6
+    from jsonb_array_elements(p_effects -> 'h') as t (h);
+  end if;
   if p_effects ? 'a' then
     insert into @.activities (
       instance, execution, activity_id, name, body, tag, session, visible_ms, owner, attempt
@@ -108,6 +108,7 @@ begin
   if p_effects ? 'kv' then
     perform @.apply_key_values(p_seq, p_effects -> 'kv', p_now);
   end if;
+  return (p_effects -> 'w')::boolean;
 end
 $$;
 
@@ -156,9 +157,9 @@ begin
   end if;
   -- Children first: a message of the same turn may be meant for one of them.
   for e in select jsonb_array_elements(p_effects -> 'st') loop
-    select * into s from @.insert_instance(e, p_now, null, null);
+    s := @.insert_instance(e, p_now, null, null);
     if s.seq is not null then
-      select * into m from @.queue_start(s.seq, e, p_now);
+      m := @.queue_start(s.seq, e, p_now);
       has_work := true;
       started := started || (e ->> 'id');
       if m.is_visible then
@@ -175,8 +176,7 @@ begin
       ) is true) then
         refused := refused || to_jsonb(e ->> 'id');
         if e ? 'oc' then
-          select * into m
-          from @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer);
+          m := @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer);
           if m.undelivered is not null then
             dropped := dropped + 1;
           end if;
@@ -193,7 +193,7 @@ begin
   v_position := 0;
   for e in select jsonb_array_elements(p_effects -> 'm') loop
     v_at := @.receiver(e ->> 'id', e ->> 'run');
-    select * into m from @.send(v_at, e ->> 'b', p_now, p_writer);
+    m := @.send(v_at, e ->> 'b', p_now, p_writer);
     if m.undelivered is not null then
       dropped := dropped + 1;
     end if;
