@@ -209,7 +209,14 @@ begin
       and m.id = any (array(select (t.c)::bigint from jsonb_array_elements(op -> 'cm') as t (c)));
   end if;
   if op ? 'ct' then
-    perform @.remove_timers(i.seq, op -> 'ct');
+    if jsonb_array_length(op -> 'ct') = 1 then
+      delete from @.timers r
+      where r.instance = i.seq and r.execution = (op -> 'ct' -> 0 -> 0)::integer
+        and r.event_id = (op -> 'ct' -> 0 -> 1)::integer;
+    else
+      v_found := @.find_timers(i.seq, op -> 'ct');
+      delete from @.timers r where r.instance = i.seq and r.ctid = any (v_found);
+    end if;
   end if;
   has_work := @.write_turn(i.seq, i.owner, v_effects, p_now);
   v_status := coalesce(v_change ->> 's', i.status);

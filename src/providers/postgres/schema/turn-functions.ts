@@ -53,11 +53,12 @@ begin
 end
 $$;
 
-create function @.remove_timers(p_seq bigint, p_timers jsonb) returns void language plpgsql as $$
-declare
-  v_found tid[] := array(
+-- Where the timers are that a list names (F1).
+create function @.find_timers(p_seq bigint, p_keys jsonb) returns tid[] language plpgsql as $$
+begin
+  return array(
     select f.ctid
-    from jsonb_array_elements(p_timers) as t (c)
+    from jsonb_array_elements(p_keys) as t (c)
     cross join lateral (
       select r.ctid from @.timers r
       where r.instance = p_seq and r.execution = (t.c -> 0)::integer
@@ -65,8 +66,6 @@ declare
       for update
     ) f
   );
-begin
-  delete from @.timers r where r.instance = p_seq and r.ctid = any (v_found);
 end
 $$;
 
@@ -103,7 +102,8 @@ begin
     from jsonb_array_elements(p_effects -> 't') as t (c);
   end if;
   if p_effects ? 'ct' then
-    perform @.remove_timers(p_seq, p_effects -> 'ct');
+    v_found := @.find_timers(p_seq, p_effects -> 'ct');
+    delete from @.timers r where r.instance = p_seq and r.ctid = any (v_found);
   end if;
   if p_effects ? 'kv' then
     perform @.apply_key_values(p_seq, p_effects -> 'kv', p_now);
