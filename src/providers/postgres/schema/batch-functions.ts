@@ -58,20 +58,27 @@ create function @.write(
   p_writer uuid, p_batch bigint, p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
 ) returns json language plpgsql ${PLAN_SETTINGS} set lock_timeout = '4s' as $$
 declare
+  v_last bigint;
   v_result json;
 begin
-  insert into @.writers as w (id, batch, at_ms) values (p_writer, p_batch, @.now_ms())
-  on conflict (id) do update set batch = p_batch, at_ms = excluded.at_ms where w.batch < p_batch;
-  if not found then
-    select outcomes into v_result from @.writers where id = p_writer and batch = p_batch;
-    if v_result is null then
-      raise exception 'batch % of writer % is older than its last one', p_batch, p_writer
-        using errcode = '22023';
-    end if;
+  loop
+    select w.batch into v_last from @.writers w where w.id = p_writer for update;
+    exit when found;
+    insert into @.writers (id, batch, at_ms) values (p_writer, 0, @.now_ms())
+    on conflict (id) do nothing;
+  end loop;
+  if v_last > p_batch then
+    raise exception 'batch % of writer % is older than its last one', p_batch, p_writer
+      using errcode = '22023';
+  end if;
+  if v_last = p_batch then
+    select w.outcomes into v_result from @.writers w where w.id = p_writer;
     return v_result;
   end if;
   v_result := @.apply(p_writer, p_ops, p_keys, p_ids, p_nodes);
-  update @.writers set outcomes = v_result where id = p_writer;
+  update @.writers
+  set batch = p_batch, at_ms = @.now_ms(), outcomes = v_result
+  where id = p_writer;
   return v_result;
 end
 $$;
