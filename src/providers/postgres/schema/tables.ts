@@ -12,9 +12,12 @@
  *     transaction in which it leaves. Whoever writes an owner holds a key-share lock on the node.
  */
 
-/** Rows here live for seconds: dead ones are taken out early and pages keep room for updates. */
+/**
+ * Rows here live for seconds and are hardly ever updated in place: dead ones are taken out early, and
+ * pages keep no room. PostgreSQL clears a page of dead rows when it is fuller than its `fillfactor`
+ * and looked into, and then goes on writing to it; it stops writing short of that where there is one.
+ */
 const QUEUE = `with (
-  fillfactor = 70,
   autovacuum_vacuum_scale_factor = 0.01,
   autovacuum_vacuum_threshold = 1000,
   autovacuum_vacuum_cost_delay = 0
