@@ -1,4 +1,4 @@
-/** Queues of PostgreSQL stay small without a vacuum: what is done leaves its room to what follows. */
+/** Queues of PostgreSQL: what is done leaves its room to what follows, and nothing is packed for seconds. */
 
 import { Client, defineActivity, defineOrchestration, Runtime, silentLogger } from "duroxide-ts";
 import { PostgresProvider } from "duroxide-ts/postgres";
@@ -35,6 +35,19 @@ test("the activities of a chain use the same pages again", async () => {
   );
   expect(Number(rows[0]?.bytes)).toBeLessThan(BYTES_MAX);
   await runtime.shutdown();
+  await store.close();
+  await pool.end();
+});
+
+test("large bodies wait in queues as they are, without being packed", async () => {
+  const pool = new pg.Pool({ connectionString: await freshDatabase() });
+  const store = await PostgresProvider.connect(pool);
+  const carry = defineOrchestration("Carry", async (_ctx, text: string) => text.length);
+  await new Client(store).startOrchestration("large", carry, "x".repeat(100_000));
+  const { rows } = await pool.query(
+    "select length(body) > 100000 as is_large, pg_column_compression(body) as packed from duroxide.messages",
+  );
+  expect(rows).toEqual([{ is_large: true, packed: null }]);
   await store.close();
   await pool.end();
 });

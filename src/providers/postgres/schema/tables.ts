@@ -151,6 +151,10 @@ create table @.activities (
 create index activities_waiting on @.activities (visible_ms, instance) where owner is null;
 create index activities_tried on @.activities (attempt) where attempt > 1;
 
+-- Large bodies are packed by the history that keeps them; for seconds it is not worth the time.
+alter table @.messages alter column body set storage external;
+alter table @.activities alter column body set storage external;
+
 create table @.key_values (
   instance bigint not null,
   key text collate "C" not null,
