@@ -20,6 +20,10 @@ const SETTLE_MS = 30_000;
 const SETTLE_QUICK_MS = 15_000;
 /** Until a process without a store has nothing left of its start to do. */
 const BARE_SETTLE_MS = 2_000;
+const IDLE_MS = 20_000;
+const IDLE_QUICK_MS = 5_000;
+/** What a quiet process asks a server comes every 10, 33 and 60 s: a shorter look counts too much or too little. */
+const POLLS_MS = 60_000;
 
 interface Answer extends Idle {
   readonly rssBytes: number;
@@ -32,7 +36,11 @@ export const crowd: Workload = {
   question: "What do very many waiting instances cost?",
   async run(bench) {
     const total = bench.isQuick ? 10_000 : 100_000;
-    const idleMs = bench.isQuick ? 5_000 : 20_000;
+    const idleMs = bench.isQuick
+      ? IDLE_QUICK_MS
+      : bench.kind.name === "sqlite"
+        ? IDLE_MS
+        : POLLS_MS;
     const store = await bench.createStore();
     const worker = await startWorker(store.address, "crowd");
     const before = (await worker.ask({})) as Answer;
