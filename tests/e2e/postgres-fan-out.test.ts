@@ -4,7 +4,7 @@ import { Client, defineActivity, defineOrchestration, Runtime, silentLogger } fr
 import { PostgresProvider } from "duroxide-ts/postgres";
 import { expect, test } from "vitest";
 
-import { ExplainingPool, PAIRS } from "../support/postgres-plans.ts";
+import { ExplainingPool, PAIRS, summarize } from "../support/postgres-plans.ts";
 import { freshDatabase } from "../support/postgres.ts";
 
 const LIMIT = { timeout: "60s" } as const;
@@ -50,6 +50,9 @@ test.each([activities, timers, losers])(
       .filter(({ table }) => ["activities", "timers", "messages", PAIRS].includes(table))
       .reduce((sum, walk) => sum + walk.rows, 0);
     expect(rows / WIDTH).toBeLessThan(ROWS_PER_BRANCH_MAX);
+    // Along an index, each row would be compared with each of the list.
+    const queue = orchestration === activities ? "activities" : "timers";
+    expect(summarize(walks)).toContain(`${queue} tid scan`);
     await runtime.shutdown();
     await store.close();
     await explaining.pool.end();

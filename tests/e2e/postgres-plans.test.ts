@@ -163,6 +163,28 @@ describe("with 1,000,000 instances", () => {
     `);
   });
 
+  test("a claim of what was tried often reads what was tried often, not all that waits", async () => {
+    await explaining.pool.query(`
+      update duroxide.instances set attempts = 12 where seq = 1500;
+      update duroxide.activities set attempt = 12 where instance = 2500`);
+    const attempts = { from: 2, below: 100 };
+    const instances = { node: NODE, limit: 1, remembered: new Map<number, number>(), attempts };
+    expect(await waysOf(20, () => store.claimInstances(instances))).toMatchInlineSnapshot(`
+      [
+        "instances by instances_pkey",
+        "instances by instances_tried",
+        "instances by instances_tried, index only",
+      ]
+    `);
+    const activities = { node: NODE, limit: 1, attempts };
+    expect(await waysOf(20, () => store.claimActivities(activities))).toMatchInlineSnapshot(`
+      [
+        "activities by activities_tried",
+        "activities by activities_tried, index only",
+      ]
+    `);
+  });
+
   test("looking for news of what is held reads the messages that wait, not the instances", async () => {
     expect(await waysOf(10_000, () => store.readHeldWork(NODE, 100))).toMatchInlineSnapshot(`
       [

@@ -61,6 +61,7 @@ declare
   v_last bigint;
   v_result json;
 begin
+  -- The first batch of a process has no row to lock, and one that is long out of use may be taken away.
   loop
     select w.batch into v_last from @.writers w where w.id = p_writer for update;
     exit when found;

@@ -195,7 +195,7 @@ begin
       v_found := @.find_activities(i.seq, v_consumed, i.owner);
       v_count := cardinality(v_found);
       if v_count = jsonb_array_length(v_consumed) then
-        delete from @.activities a where a.instance = i.seq and a.ctid = any (v_found);
+        delete from @.activities a where a.instance + 0 = i.seq and a.ctid = any (v_found);
       end if;
     end if;
     if v_count <> jsonb_array_length(v_consumed) then
@@ -215,7 +215,7 @@ begin
         and r.event_id = (op -> 'ct' -> 0 -> 1)::integer;
     else
       v_found := @.find_timers(i.seq, op -> 'ct');
-      delete from @.timers r where r.instance = i.seq and r.ctid = any (v_found);
+      delete from @.timers r where r.instance + 0 = i.seq and r.ctid = any (v_found);
     end if;
   end if;
   has_work := @.write_turn(i.seq, i.owner, v_effects, p_now);

@@ -3,8 +3,10 @@
  * schema name.
  *
  * F1. Rows that a list names are looked up one by one (`lateral ... for update` keeps the planner from
- *     joining the other way round) and removed by their place. Queues are empty when plans are made:
- *     a join that walks all rows of an instance for each name is cheap then, and ruins a wide fan-out.
+ *     joining the other way round). Queues are empty when plans are made: a join that walks all rows of
+ *     an instance for each name is cheap then, and ruins a wide fan-out.
+ * F2. They are removed by their place. A place is one row of one machine only, so the instance is named
+ *     as well; `+ 0` keeps its index out of it, along which each row would be compared with each place.
  */
 
 export const TURN_FUNCTIONS = `
@@ -94,7 +96,7 @@ begin
   end if;
   if p_effects ? 'ca' then
     v_found := @.find_activities(p_seq, p_effects -> 'ca', null);
-    delete from @.activities a where a.instance = p_seq and a.ctid = any (v_found);
+    delete from @.activities a where a.instance + 0 = p_seq and a.ctid = any (v_found);
   end if;
   if p_effects ? 't' then
     insert into @.timers (instance, execution, event_id, fire_ms)
@@ -103,7 +105,7 @@ begin
   end if;
   if p_effects ? 'ct' then
     v_found := @.find_timers(p_seq, p_effects -> 'ct');
-    delete from @.timers r where r.instance = p_seq and r.ctid = any (v_found);
+    delete from @.timers r where r.instance + 0 = p_seq and r.ctid = any (v_found);
   end if;
   if p_effects ? 'kv' then
     perform @.apply_key_values(p_seq, p_effects -> 'kv', p_now);
