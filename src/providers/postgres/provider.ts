@@ -98,7 +98,7 @@ const POOL_SIZE_DEFAULT = 10;
 export class PostgresProvider implements Provider {
   readonly name: string = "postgres";
   readonly contractVersion: number = PROVIDER_CONTRACT_VERSION;
-  /** A tenth slower than 192 at most; what follows a commit holds the event loop up for under 10 ms. */
+  /** More at once would be a little faster, and hold the event loop up for longer than 10 ms. */
   readonly batchMax: number = 128;
   readonly transactions: ProviderTransactions;
 

@@ -242,7 +242,7 @@ $$;
 const NODES = `
 create function @.register_node(
   p_writer uuid, p_label text, p_lease_ms bigint, p_code jsonb
-) returns bigint language plpgsql as $$
+) returns bigint language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_node bigint;
 begin

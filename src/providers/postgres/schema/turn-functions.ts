@@ -55,7 +55,8 @@ begin
 end
 $$;
 
--- Where the timers are that a list names (F1).
+-- Where the timers are that a list names (F1). The caller removes them: to perform a function takes
+-- longer than to assign what it answers.
 create function @.find_timers(p_seq bigint, p_keys jsonb) returns tid[] language plpgsql as $$
 begin
   return array(
@@ -71,7 +72,7 @@ begin
 end
 $$;
 
--- Says whether others have work now. It answers at all because "perform" takes longer than an assignment.
+-- Says whether others have work now.
 create function @.write_turn(p_seq bigint, p_node bigint, p_effects jsonb, p_now bigint) returns boolean
 language plpgsql as $$
 declare
