@@ -35,17 +35,17 @@ select id, label, lease_ms, renewals
 from @.nodes
 order by id`;
 
-const READ_INSTANCE = `
+const ROWS = `
 select ${INSTANCE_JSON}::text as answer
 from @.instances i`;
 
 export const READ_INSTANCES: string =
-  READ_INSTANCE +
+  ROWS +
   `
 where i.id = any ($1::text[])`;
 
 export const LIST_CHILDREN: string =
-  READ_INSTANCE +
+  ROWS +
   `
 where (i.parent ->> 'instanceId') collate "C" = $1::text
   and i.parent is not null
