@@ -76,7 +76,9 @@ describe("distributed.md", () => {
     const source = ["statements", "executions", "listing", "transactions"]
       .map((file) => readPage(`src/providers/postgres/${file}.ts`))
       .join("\n");
-    const constants = [...source.matchAll(/^(?:export )?const ([A-Z_]+)(?:: string)? =\s+(?:["`]|ROWS)/gm)]
+    const constants = [
+      ...source.matchAll(/^(?:export )?const ([A-Z_]+)(?:: string)? =\s+(?:["`]|ROWS)/gm),
+    ]
       .map(([, name]) => name as string)
       .filter((name) => !["RANGE", "NEWEST_FIRST", "ROWS"].includes(name));
     const listed = firstCodes(rowsOf(sectionOf(distributed, "Statements of the provider")));
