@@ -45,8 +45,8 @@ const processOrder = defineOrchestration("ProcessOrder", async (ctx, order: Orde
   return confirmation;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [validateOrder, chargePayment, shipOrder, sendConfirmation],
   orchestrations: [processOrder],
@@ -55,3 +55,6 @@ const client = new Client(store);
 
 const handle = await client.startOrchestration("order-42", processOrder, { id: "42", cents: 1999 });
 console.log(await handle.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

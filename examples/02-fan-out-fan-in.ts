@@ -25,8 +25,8 @@ const processUsers = defineOrchestration(
   },
 );
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [processUser],
   orchestrations: [processUsers],
@@ -37,3 +37,6 @@ const handle = await client.startOrchestration("users", processUsers, ["ada", "b
 const { processed, failed } = await handle.result({ timeout: "10s" });
 console.log(`processed: ${processed.join(", ")}`);
 console.log(`failed: ${failed}`);
+
+await runtime.shutdown();
+await store.close();

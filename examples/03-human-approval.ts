@@ -42,8 +42,8 @@ const approve = defineOrchestration("Approve", async (ctx, request: ApprovalRequ
   return `${requestId} was approved by ${winner.value.by}`;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [submitRequest, escalate],
   orchestrations: [approve],
@@ -63,3 +63,6 @@ const ignored = await client.startOrchestration("ignored", approve, {
   timeoutMs: 30,
 });
 console.log(await ignored.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

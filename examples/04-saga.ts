@@ -42,8 +42,8 @@ const buy = defineOrchestration("Buy", async (ctx, order: Order) => {
   }
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [reserveInventory, chargePayment, releaseInventory],
   orchestrations: [buy],
@@ -55,3 +55,6 @@ console.log(await good.result({ timeout: "10s" }));
 
 const bad = await client.startOrchestration("bad", buy, { sku: "sofa", card: "expired" });
 console.log(await bad.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -35,8 +35,8 @@ const retry = defineOrchestration("Retry", async (ctx, input: string) => {
   }
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [unreliableTask],
   orchestrations: [retry],
@@ -45,3 +45,6 @@ const client = new Client(store);
 
 const handle = await client.startOrchestration("retry-1", retry, "upload");
 console.log(await handle.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

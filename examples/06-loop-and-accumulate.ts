@@ -13,8 +13,8 @@ const summarize = defineOrchestration("Summarize", async (ctx, lines: readonly s
   return { counts, total: counts.reduce((sum, count) => sum + count, 0) };
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [countWords],
   orchestrations: [summarize],
@@ -28,3 +28,6 @@ const handle = await client.startOrchestration("poem", summarize, [
 ]);
 const { counts, total } = await handle.result({ timeout: "10s" });
 console.log(`${counts.join(" + ")} = ${total}`);
+
+await runtime.shutdown();
+await store.close();

@@ -43,8 +43,8 @@ const placeOrder = defineOrchestration("PlaceOrder", async (ctx, order: Order) =
   return await ctx.scheduleActivity(processOrder, order.id);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [getOrderValue, requestApproval, processOrder],
   orchestrations: [placeOrder],
@@ -65,3 +65,6 @@ console.log(await server.result({ timeout: "10s" }));
 const hasty = { id: "rocket", approvalTimeoutMs: 30 };
 const rocket = await client.startOrchestration("c", placeOrder, hasty);
 console.log(await rocket.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -22,8 +22,8 @@ const processAll = defineOrchestration(
   },
 );
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [processItem],
   orchestrations: [processBatch, processAll],
@@ -35,3 +35,6 @@ for (const line of await handle.result({ timeout: "10s" })) console.log(line);
 
 const history = await client.readExecutionHistory("report", 1);
 console.log(`events of the parent: ${history.length}`);
+
+await runtime.shutdown();
+await store.close();

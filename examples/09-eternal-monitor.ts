@@ -28,8 +28,8 @@ const monitor = defineOrchestration("Monitor", async (ctx, state: MonitorState) 
   return ctx.continueAsNew(next);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [checkSystem],
   orchestrations: [monitor],
@@ -42,3 +42,6 @@ console.log(`alarms: ${alarms}, executions: ${executionId}`);
 
 const history = await client.readExecutionHistory("monitor", executionId);
 console.log(`events of the last execution: ${history.length}`);
+
+await runtime.shutdown();
+await store.close();

@@ -32,8 +32,8 @@ const runByName = defineOrchestration("RunByName", async (ctx, names: readonly s
   return result;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [scan, index, publish, review],
   orchestrations: [runPlan, runByName],
@@ -46,3 +46,6 @@ for (const plan of ["standard", "expedited", "manual"] as const) {
 }
 const named = await client.startOrchestration("named", runByName, ["ManualReview", "Publish"]);
 console.log(`by name: ${await named.result({ timeout: "10s" })}`);
+
+await runtime.shutdown();
+await store.close();

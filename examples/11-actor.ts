@@ -40,8 +40,8 @@ const orderActor = defineOrchestration("OrderActor", async (ctx, state: OrderSta
   }
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [shipOrder, mailCustomer],
   orchestrations: [orderActor],
@@ -56,3 +56,6 @@ await client.enqueueEvent("order-7", commands, { action: "ship" });
 await client.enqueueEvent("order-7", commands, { action: "cancel" });
 
 for (const line of await handle.result({ timeout: "10s" })) console.log(line);
+
+await runtime.shutdown();
+await store.close();

@@ -28,8 +28,8 @@ const deafActor = defineOrchestration("DeafActor", async (ctx, log: readonly str
   return ctx.continueAsNew([...log, line]);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [work],
   orchestrations: [deafActor],
@@ -59,3 +59,6 @@ await client.raiseEvent("deaf", command, "stop");
 
 // The second command is in the history of execution 1, but nobody was waiting for it.
 console.log(`the actor knows of: ${(await handle.result({ timeout: "10s" })).join(", ")}`);
+
+await runtime.shutdown();
+await store.close();

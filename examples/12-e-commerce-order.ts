@@ -62,8 +62,8 @@ const processOrder = defineOrchestration("ProcessOrder", async (ctx, order: Orde
   return await ctx.scheduleActivity(fulfil, order);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [validateOrder, reserve, release, charge, fulfil],
   orchestrations: [processOrder],
@@ -81,3 +81,6 @@ for (const order of [
   console.log(await handle.result({ timeout: "10s" }));
 }
 console.log(`in stock: ${JSON.stringify(Object.fromEntries(stock))}`);
+
+await runtime.shutdown();
+await store.close();

@@ -56,8 +56,8 @@ const approveDocument = defineOrchestration("ApproveDocument", async (ctx, docum
   return await ctx.scheduleActivity(finalize, { documentId, approval });
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [sendRequest, finalize],
   orchestrations: [approveDocument],
@@ -76,3 +76,6 @@ const second = await client.startOrchestration("b", approveDocument, contract);
 await client.waitForStatusChange("b", 1, { timeout: "10s" });
 await client.raiseEvent("b", directorApproval("contract"), { by: "Dora" });
 console.log(await second.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -41,8 +41,8 @@ const processPages = defineOrchestration("ProcessPages", async (ctx, progress: P
   return { processed, executions: ctx.executionId };
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [fetchPage, processItem],
   orchestrations: [processPages],
@@ -55,3 +55,6 @@ const handle = await client.startOrchestration("import", processPages, {
 });
 const { processed, executions } = await handle.result({ timeout: "10s" });
 console.log(`${processed} items processed in ${executions} executions`);
+
+await runtime.shutdown();
+await store.close();

@@ -26,8 +26,8 @@ const trackedOrder = defineOrchestration("TrackedOrder", async (ctx, orderId: st
   return { correlationId, tookMs: ctx.utcNowMs() - acceptedMs };
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [validateOrder, chargePayment],
   orchestrations: [trackedOrder],
@@ -43,3 +43,6 @@ const isUuid = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$
 console.log(`a UUID of version 4: ${isUuid}`);
 console.log(`the same in every step: ${seen.size === 1 && seen.has(correlationId)}`);
 console.log(`time never runs backwards: ${tookMs >= 0}`);
+
+await runtime.shutdown();
+await store.close();

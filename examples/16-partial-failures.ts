@@ -34,8 +34,8 @@ const processBatch = defineOrchestration("ProcessBatch", async (ctx, items: read
   return { successes, failures };
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [processItem],
   orchestrations: [processBatch],
@@ -47,3 +47,6 @@ const handle = await client.startOrchestration("batch", processBatch, items);
 const report = await handle.result({ timeout: "10s" });
 console.log(`${report.successes.length} succeeded, ${report.failures.length} failed`);
 for (const line of [...report.successes, ...report.failures]) console.log(line);
+
+await runtime.shutdown();
+await store.close();

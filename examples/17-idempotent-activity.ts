@@ -48,8 +48,8 @@ const upgrade = defineOrchestration("Upgrade", async (ctx, userId: string) => {
   await ctx.scheduleActivity(updateUserStatus, { id: userId, status: "premium" });
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [updateUserStatus, charge],
   orchestrations: [upgrade],
@@ -60,3 +60,6 @@ const handle = await client.startOrchestration("upgrade-ada", upgrade, "ada");
 await handle.result({ timeout: "10s" });
 console.log(`calls: ${calls}, charges: ${[...charges.values()].join(", ")}`);
 console.log(`users: ${JSON.stringify([...users])}`);
+
+await runtime.shutdown();
+await store.close();

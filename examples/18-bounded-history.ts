@@ -24,8 +24,8 @@ const processTable = defineOrchestration("ProcessTable", async (ctx, progress: P
   return { executions: ctx.executionId, events: ctx.historyLength };
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [processRow],
   orchestrations: [processTable],
@@ -36,3 +36,6 @@ const handle = await client.startOrchestration("table", processTable, { offset: 
 const { executions, events } = await handle.result({ timeout: "20s" });
 console.log(`rows: ${processed}, executions: ${executions}`);
 console.log(`events of the last execution, for 50 rows: ${events}`);
+
+await runtime.shutdown();
+await store.close();

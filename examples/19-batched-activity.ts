@@ -15,8 +15,8 @@ const batched = defineOrchestration("Batched", async (ctx, rows: readonly number
   await ctx.scheduleActivity(updateRows, rows);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [updateRow, updateRows],
   orchestrations: [oneByOne, batched],
@@ -31,3 +31,6 @@ for (const orchestration of [oneByOne, batched]) {
   const history = await client.readExecutionHistory(name, 1);
   console.log(`${name}: ${history.length} events`);
 }
+
+await runtime.shutdown();
+await store.close();

@@ -47,8 +47,8 @@ const placeOrder = defineOrchestration("PlaceOrder", async (ctx, order: Order) =
     : await ctx.scheduleActivity(processStandard, order.id);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [sendApprovalRequest, processPremium, processStandard],
   orchestrations: [placeOrder],
@@ -65,3 +65,6 @@ const second = await client.startOrchestration("big", placeOrder, big);
 await client.waitForStatusChange("big", 0, { timeout: "10s" });
 await client.raiseEvent("big", approval, "yes");
 console.log(await second.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

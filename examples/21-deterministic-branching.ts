@@ -22,8 +22,8 @@ const lottery = defineOrchestration("Lottery", async (ctx, customer: string) => 
   return await ctx.scheduleActivity(isHeads ? pathA : pathB, customer);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [makeDecision, pathA, pathB],
   orchestrations: [branch, lottery],
@@ -36,3 +36,6 @@ for (const customer of ["anna", "bob"]) {
 }
 const handle = await client.startOrchestration("lottery", lottery, "carol");
 console.log(/^carol took path [AB]$/.test(await handle.result({ timeout: "10s" })));
+
+await runtime.shutdown();
+await store.close();

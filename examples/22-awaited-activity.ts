@@ -27,8 +27,8 @@ const parallel = defineOrchestration("Parallel", async (ctx, texts: readonly [st
   return `saved ${(await first) + (await second)} characters`;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [save],
   orchestrations: [forgetful, careful, parallel],
@@ -41,3 +41,6 @@ const b = await client.startOrchestration("b", careful, "kept");
 console.log(`${await b.result({ timeout: "10s" })}: ${saved.length} texts`);
 const c = await client.startOrchestration("c", parallel, ["one", "three"]);
 console.log(`${await c.result({ timeout: "10s" })}: ${saved.length} texts`);
+
+await runtime.shutdown();
+await store.close();

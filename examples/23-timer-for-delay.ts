@@ -25,8 +25,8 @@ const remindAt = defineOrchestration("RemindAt", async (ctx, atIso: string) => {
   return await ctx.scheduleActivity(remind, `it is past ${atIso}`);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [remind],
   orchestrations: [remindLater, remindAt],
@@ -40,3 +40,6 @@ console.log(`${text}, not too early: ${isOnTime}`);
 // A time that has passed already fires at once.
 const at = await client.startOrchestration("at", remindAt, "2020-02-02T20:20:20.000Z");
 console.log(await at.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -27,8 +27,8 @@ const poll = defineOrchestration("Poll", async (ctx, { taskId, pollsMax }: Poll)
   return `${taskId}: given up after ${pollsMax} polls`;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [checkStatus],
   orchestrations: [poll],
@@ -43,3 +43,6 @@ const slow = { taskId: "slow", pollsMax: 4 };
 const second = await client.startOrchestration("slow", poll, slow);
 console.log(await second.result({ timeout: "10s" }));
 console.log(`calls: ${JSON.stringify(Object.fromEntries(polls))}`);
+
+await runtime.shutdown();
+await store.close();

@@ -19,8 +19,8 @@ const poll = defineOrchestration("PollForever", async (ctx, taskId: string) => {
   return ctx.continueAsNew(taskId);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [checkStatus],
   orchestrations: [poll],
@@ -29,3 +29,6 @@ const client = new Client(store);
 
 const handle = await client.startOrchestration("poll", poll, "render");
 console.log(await handle.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -21,8 +21,8 @@ const pipeline = defineOrchestration("Pipeline", async (ctx, steps: readonly str
   return "finished";
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [runStep],
   orchestrations: [pipeline],
@@ -38,3 +38,6 @@ release();
 await handle.result({ timeout: "10s" });
 status = await client.getInstanceInfo("convert-1");
 console.log(`version ${status.customStatusVersion}: ${JSON.stringify(status.customStatus)}`);
+
+await runtime.shutdown();
+await store.close();

@@ -35,7 +35,7 @@ const activities = ActivityRegistry.builder().merge(pricing).build();
 const before = OrchestrationRegistry.builder().register(offerV1).build();
 const after = OrchestrationRegistry.builder().register(offerV1).register(offerV2).build();
 
-await using store = await SqliteProvider.inMemory();
+const store = await SqliteProvider.inMemory();
 const client = new Client(store);
 
 const oldRuntime = await Runtime.start({ store, activities, orchestrations: before });
@@ -44,7 +44,7 @@ await client.waitForStatusChange("old", 0, { timeout: "10s" });
 await oldRuntime.shutdown();
 
 // The deployment that adds version 2.
-await using _newRuntime = await Runtime.start({ store, activities, orchestrations: after });
+const newRuntime = await Runtime.start({ store, activities, orchestrations: after });
 await client.raiseEvent("old", sign, "Ann");
 console.log(await old.result({ timeout: "10s" }));
 
@@ -56,3 +56,6 @@ const pinned = await client.startOrchestration("pinned", "Offer", "sofa");
 await client.waitForStatusChange("pinned", 0, { timeout: "10s" });
 await client.raiseEvent("pinned", sign, "Bob");
 console.log(await pinned.result({ timeout: "10s" }));
+
+await newRuntime.shutdown();
+await store.close();

@@ -31,8 +31,8 @@ const checkOrder = defineOrchestration({
   },
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [countItems],
   orchestrations: [checkOrder],
@@ -52,3 +52,6 @@ try {
   console.log(`${error.code}: ${error.issues.map((issue) => issue.path).join(", ")}`);
 }
 console.log((await client.getOrchestrationStatus("bad")).status);
+
+await runtime.shutdown();
+await store.close();

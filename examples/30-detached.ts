@@ -15,8 +15,8 @@ const signUp = defineOrchestration("SignUp", async (ctx, address: string) => {
   return "signed up";
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [sendMail],
   orchestrations: [notify, signUp],
@@ -28,3 +28,6 @@ console.log(await handle.result({ timeout: "10s" }));
 
 const mail = client.getHandle("mail-ada@example.org", notify);
 console.log(await mail.result({ timeout: "10s" }));
+
+await runtime.shutdown();
+await store.close();

@@ -30,7 +30,7 @@ const dig = defineOrchestration("Dig", async (ctx, place: string) => {
   await ctx.scheduleActivity(mine, place);
 });
 
-await using store = await SqliteProvider.inMemory();
+const store = await SqliteProvider.inMemory();
 const runtime = await Runtime.start({
   store,
   activities: [mine],
@@ -53,3 +53,5 @@ try {
 
 await runtime.shutdown();
 console.log(`stopped: ${stopped.sort().join(", ")}`);
+
+await store.close();

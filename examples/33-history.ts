@@ -10,8 +10,8 @@ const steps = defineOrchestration("Steps", async (ctx, input: string) => {
   return await ctx.scheduleActivity(step, once);
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [step],
   orchestrations: [steps],
@@ -25,3 +25,6 @@ for (const event of await client.readExecutionHistory("my-instance", 1)) {
   const source = "sourceEventId" in event ? ` of ${event.sourceEventId}` : "";
   console.log(`${event.eventId} ${event.kind}${source}`);
 }
+
+await runtime.shutdown();
+await store.close();

@@ -23,8 +23,8 @@ const findStock = defineOrchestration("FindStock", async (ctx, patienceMs: numbe
   return `${winner.key} won, ${winner.value}`;
 });
 
-await using store = await SqliteProvider.inMemory();
-await using _runtime = await Runtime.start({
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({
   store,
   activities: [ask],
   orchestrations: [findStock],
@@ -34,3 +34,6 @@ const client = new Client(store);
 const handle = await client.startOrchestration("stock", findStock, 10);
 console.log(await handle.result({ timeout: "10s" }));
 console.log(`asked: ${visited.join(", ")}`);
+
+await runtime.shutdown();
+await store.close();

@@ -26,7 +26,7 @@ const changed = defineOrchestration("Send", async (ctx, item: string) => {
   return `${parcel}, ${await ctx.scheduleWait(goOn)}`;
 });
 
-await using store = await SqliteProvider.inMemory();
+const store = await SqliteProvider.inMemory();
 const client = new Client(store);
 const deploy = async (orchestration: typeof original) =>
   await Runtime.start({ store, activities: [pack, wrap], orchestrations: [orchestration] });
@@ -49,5 +49,8 @@ if (status.status === "Running") {
 await bad.shutdown();
 
 // Rolled back: the event was not lost, the instance finishes.
-await using _good = await deploy(original);
+const good = await deploy(original);
 console.log(await handle.result({ timeout: "10s" }));
+
+await good.shutdown();
+await store.close();

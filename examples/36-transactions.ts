@@ -44,13 +44,13 @@ const processOrder = defineOrchestration("ProcessOrder", async (ctx, payment: Pa
 });
 
 // In a file, SqliteProvider.open("app.db"), your tables and the store's lie side by side.
-await using store = await SqliteProvider.inMemory();
+const store = await SqliteProvider.inMemory();
 await store.transaction(async (tx) => {
   await tx.query("create table accounts (name text primary key, cents integer not null)");
   await tx.query("create table orders (id text primary key, state text not null)");
   await tx.query("insert into accounts (name, cents) values ($1, $2)", ["ada", 1000]);
 });
-await using _runtime = await Runtime.start({
+const runtime = await Runtime.start({
   store,
   activities: [takeMoney, close],
   orchestrations: [processOrder],
@@ -85,3 +85,6 @@ const { rows } = await store.transaction((tx) =>
 for (const { id, state } of rows) console.log(`${id}: ${state}`);
 const balance = await store.transaction((tx) => tx.query("select name, cents from accounts"));
 console.log(JSON.stringify(balance.rows));
+
+await runtime.shutdown();
+await store.close();

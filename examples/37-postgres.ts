@@ -16,16 +16,22 @@ if (url === undefined) throw new Error("Set DATABASE_URL, such as postgres://use
 
 // Two workers, here in one process. Elsewhere each is a process of its own, on any machine.
 const code = { activities: [greet], orchestrations: [helloWorld] };
-await using first = await PostgresProvider.connect(url);
-await using second = await PostgresProvider.connect(url);
-await using _worker1 = await Runtime.start({ store: first, ...code });
-await using _worker2 = await Runtime.start({ store: second, ...code });
+const first = await PostgresProvider.connect(url);
+const second = await PostgresProvider.connect(url);
+const worker1 = await Runtime.start({ store: first, ...code });
+const worker2 = await Runtime.start({ store: second, ...code });
 
 // A client needs no code of its own; a web server has a third connection, and no runtime.
-await using store = await PostgresProvider.connect(url);
+const store = await PostgresProvider.connect(url);
 const client = new Client(store);
 const names = ["Ada", "Grace", "Barbara", "Frances"];
 const handles = await Promise.all(
   names.map((name) => client.startOrchestration(`hello-${name}`, helloWorld, name)),
 );
 for (const handle of handles) console.log(await handle.result({ timeout: "10s" }));
+
+await store.close();
+await worker2.shutdown();
+await worker1.shutdown();
+await second.close();
+await first.close();

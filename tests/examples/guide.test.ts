@@ -27,6 +27,11 @@ describe("docs/guide/", () => {
     expect(silent.map((program) => program.name)).toEqual([]);
   });
 
+  test("F37 uses no syntax that a supported Node cannot parse", () => {
+    const newer = [...programs, ...fragments].filter(({ code }) => /\bawait using\b/.test(code));
+    expect(newer.map(({ name }) => name)).toEqual([]);
+  });
+
   test("links only to what exists", () => {
     expect(links.filter((link) => !link.isAlive).map((link) => link.text)).toEqual([]);
   });
