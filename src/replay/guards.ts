@@ -7,7 +7,7 @@
  */
 
 import { NondeterminismError } from "../orchestration/errors.ts";
-import { findUserFrame } from "./source.ts";
+import { findCaller, type Boundary } from "./source.ts";
 
 /** What happens when orchestration code uses a guarded global. @default "error" */
 export type GuardMode = "error" | "warn" | "off";
@@ -32,10 +32,9 @@ let mode: GuardMode = "off";
 let report: ((trip: GuardTrip) => void) | undefined;
 
 /** Reports a use; in mode "error" it throws at the very line that is at fault. */
-function trip(what: string, instead: string): void {
+function trip(what: string, instead: string, boundary: Boundary): void {
   if (report === undefined) return;
-  const { stack } = new Error(what);
-  const source = findUserFrame(stack);
+  const { source, stack } = findCaller(boundary, what);
   report({ what, instead, source, stack });
   if (mode === "error") throw guardError({ what, instead, source, stack });
 }
@@ -61,7 +60,7 @@ export function guardError({ what, instead, source, stack }: GuardTrip): Nondete
  */
 export function guarded<F>(original: F, what: string, instead: string): F {
   const wrapper: AnyFunction = function (this: unknown, ...args) {
-    trip(what, instead);
+    trip(what, instead, wrapper);
     return Reflect.apply(original as AnyFunction, this, args);
   };
   return Object.assign(wrapper, original);
@@ -69,15 +68,17 @@ export function guarded<F>(original: F, what: string, instead: string): F {
 
 function createGuardedDate(): DateConstructor {
   const now = guarded(RealDate.now.bind(RealDate), "Date.now()", "ctx.utcNowMs()");
+  const construct: ProxyHandler<DateConstructor>["construct"] = (target, args, newTarget) => {
+    if (args.length === 0) trip("new Date()", "ctx.utcNow()", construct as Boundary);
+    return Reflect.construct(target, args, newTarget === date ? target : newTarget) as Date;
+  };
+  const apply = (target: DateConstructor): string => {
+    trip("Date()", "ctx.utcNow()", apply);
+    return target();
+  };
   const date: DateConstructor = new Proxy(RealDate, {
-    construct(target, args, newTarget) {
-      if (args.length === 0) trip("new Date()", "ctx.utcNow()");
-      return Reflect.construct(target, args, newTarget === date ? target : newTarget) as Date;
-    },
-    apply(target) {
-      trip("Date()", "ctx.utcNow()");
-      return target();
-    },
+    construct,
+    apply,
     get: (target, key, receiver) =>
       key === "now" ? now : (Reflect.get(target, key, receiver) as unknown),
   });

@@ -1,16 +1,55 @@
-/** Finds the line of user code in a stack. */
+/**
+ * Finds the line of user code in a stack.
+ *
+ * Frames of this package are told from the user's by the package's folder, which is read off the
+ * first stack that this file makes: so it is right with source maps, too. In a bundle without source
+ * maps all code has one path. There the frames above a call of the user are cut off at the function
+ * that the user has called, or known by the names of our classes.
+ */
 
-const OWN_FOLDER = new URL("..", import.meta.url).href;
-const OWN_PATH = new URL("..", import.meta.url).pathname;
+/** A function that user code calls directly. */
+export type Boundary = (...args: never[]) => unknown;
 
-/** The first frame that is neither ours nor Node's, such as `approve (/app/approval.ts:12:5)`. */
+/** The place in user code that called a {@link Boundary}. */
+export interface Caller {
+  /** Such as `approve (/app/approval.ts:12:5)`. */
+  readonly source: string | undefined;
+  readonly stack: string | undefined;
+}
+
+/** Matches frames of files in `dist` and `src` of this package; undefined in a bundle. */
+const OWN_FILE = toOwnFile(new Error("load").stack);
+/** Matches frames of the classes through which an orchestration calls us. */
+const OWN_CLASS = /^(?:[gs]et )?_*(?:LiveContext|LiveKeyValueStore|Execution)\d*\./;
+
+function toOwnFile(stack: string | undefined): RegExp | undefined {
+  const file = /([^\s()]+)[\\/](?:dist|src)[\\/]replay[\\/]source\.[jt]s/.exec(stack ?? "")?.[1];
+  if (file === undefined) return undefined;
+  // The same file is a URL in one stack and a path in another.
+  const folder = file.replace(/^\w+:\/\//, "").replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
+  return new RegExp(`${folder}[\\\\/](?:dist|src)[\\\\/](?!.*\\.test\\.)`);
+}
+
+/** The first frame that is neither ours nor the platform's, such as `approve (/app/approval.ts:12:5)`. */
 export function findUserFrame(stack: string | undefined): string | undefined {
-  for (const line of stack?.split("\n").slice(1) ?? []) {
-    const frame = line.trim().replace(/^at (async )?/, "");
-    const isOurs =
-      (frame.includes(OWN_FOLDER) || frame.includes(OWN_PATH)) && !frame.includes(".test.");
-    const isForeign = frame.includes("node:") || /^native|\(<anonymous>\)$/.test(frame);
-    if (!isOurs && !isForeign && frame !== "") return frame;
+  for (const line of stack?.split("\n") ?? []) {
+    const frame = /^\s*at (?:async )?(.+)$/.exec(line)?.[1];
+    if (frame !== undefined && !isOwn(frame) && !isForeign(frame)) return frame;
   }
   return undefined;
+}
+
+/** @param message - The first line of the stack */
+export function findCaller(boundary: Boundary, message: string): Caller {
+  const error = new Error(message);
+  Error.captureStackTrace(error, boundary);
+  return { source: findUserFrame(error.stack), stack: error.stack };
+}
+
+function isOwn(frame: string): boolean {
+  return OWN_FILE === undefined ? OWN_CLASS.test(frame) : OWN_FILE.test(frame);
+}
+
+function isForeign(frame: string): boolean {
+  return frame.includes("node:") || /^native|\(<anonymous>\)$/.test(frame);
 }
