@@ -31,9 +31,9 @@ describe("the archive", () => {
     const outside = consumer.files.filter((file) => !file.startsWith("dist/"));
     expect(outside).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
     const kinds = new Set(consumer.files.map((file) => /\.(d\.ts|[^.]+)(\.map)?$/.exec(file)?.[0]));
-    const built = [".d.ts", ".d.ts.map", ".js", ".js.map"];
+    // F36 no maps: one would name sources that are not in the archive.
     expect([...kinds].filter((kind) => kind !== undefined).sort()).toEqual(
-      [...built, ".md", ".json"].sort(),
+      [".d.ts", ".js", ".md", ".json"].sort(),
     );
     expect(consumer.files.filter((file) => file.includes(".test"))).toEqual([]);
   });

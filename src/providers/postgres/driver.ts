@@ -4,6 +4,7 @@
  */
 
 import { ProviderError } from "../../provider/errors.ts";
+import { loadInstalled } from "../../provider/installed-package.ts";
 
 /** What a query gives back. */
 export interface PgResult {
@@ -96,18 +97,22 @@ interface Driver {
 }
 
 async function importDriver(): Promise<Driver> {
-  try {
-    const driver = (await import("pg")) as unknown as Partial<Driver> & {
-      readonly default?: Driver;
-    };
-    const { Pool, Client } = driver.Pool === undefined ? (driver.default ?? driver) : driver;
-    if (Pool !== undefined && Client !== undefined) return { Pool, Client };
-    throw new TypeError("the module has no Pool");
-  } catch (error) {
+  type DriverModule = Partial<Driver> & { readonly default?: Partial<Driver> };
+  const loaded = await loadInstalled("pg", () => import("pg") as unknown as Promise<DriverModule>);
+  if (loaded.kind === "failed") {
+    const { reason, retryable, cause } = loaded.failure;
     throw new ProviderError(
       "store_failed",
-      'Cannot connect to PostgreSQL: the driver "pg" cannot be loaded; run `npm install pg`, or pass a pool of your own',
-      { retryable: false, cause: error },
+      `Cannot connect to PostgreSQL: ${reason}; or pass a pool of your own`,
+      { retryable, cause },
     );
   }
+  const { module } = loaded;
+  const { Pool, Client } = module.Pool === undefined ? (module.default ?? module) : module;
+  if (Pool !== undefined && Client !== undefined) return { Pool, Client };
+  throw new ProviderError(
+    "store_failed",
+    'Cannot connect to PostgreSQL: the package "pg" has no Pool; install the driver "pg" 8.11 or newer, or pass a pool of your own',
+    { retryable: false },
+  );
 }

@@ -207,12 +207,18 @@ describe("SqliteProvider.open()", () => {
   });
 
   test("says what to install when there is no binding", async () => {
+    const missing = Object.assign(new Error("Cannot find package '@photostructure/sqlite'"), {
+      code: "ERR_MODULE_NOT_FOUND",
+    });
     const none = findBinding({
       builtIn: () => undefined,
-      installed: () => Promise.reject(new Error("Cannot find package")),
+      installed: () => Promise.reject(missing),
+      fromProgram: () => {
+        throw missing;
+      },
     });
     await expect(none).rejects.toMatchObject({ code: "sqlite_binding_missing" });
-    await expect(none).rejects.toThrow('install "@photostructure/sqlite"');
+    await expect(none).rejects.toThrow("run `npm install @photostructure/sqlite`");
   });
 
   test("prefers the binding that is built in", async () => {
