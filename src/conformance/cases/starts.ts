@@ -152,9 +152,11 @@ export const starts: readonly ConformanceCase[] = concern("starts", {
   },
 
   "of children carry the link to their parent": async (store) => {
-    await store.begin("p", { starts: [request("c", { parent })] });
-    expectMatch(await store.row("c"), { parent, status: "Pending" }, "the row");
-    expectEqual(idsOf(await store.provider.listChildren("p")), ["c"], "the children");
+    const link = { ...parent, runId: "run of p" };
+    await store.begin("p", { starts: [request("c", { parent: link }), request("d", { parent })] });
+    expectMatch(await store.row("c"), { parent: link, status: "Pending" }, "the row");
+    expectEqual((await store.row("d")).parent, parent, "the link without a run");
+    expectEqual(idsOf(await store.provider.listChildren("p")), ["c", "d"], "the children");
   },
 
   "of a child that was there already are no conflict": async (store) => {

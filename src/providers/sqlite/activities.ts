@@ -7,6 +7,7 @@ import type {
   NewActivity,
 } from "../../provider/provider.ts";
 import { type Connection, pack, type SqliteStatement, type SqlValue } from "./driver.ts";
+import { LongTexts, textOf } from "./long-texts.ts";
 import type { WorkFilter } from "./messages.ts";
 import { FITS_ACTIVITY, scopeParameters } from "./nodes.ts";
 import { toAlwaysVisible, toSinceMs, visibleRanges } from "./visibility.ts";
@@ -85,8 +86,7 @@ select
     session: "a.session",
     attempt: "a.attempt",
     visible_ms: "a.visible_ms",
-  })},
-  a.body, a.heartbeat
+  })}
 from activities a indexed by activities_waiting
 cross join instances i on i.seq = a.instance
 where a.owner is null
@@ -104,12 +104,14 @@ where attempt > 1
   and attempt >= ?
 limit 1`;
 
+// What is found is not yet handed out: texts are read with the claim.
 const CLAIM = `
 update activities
 set owner = ?, attempt = attempt + 1
 where instance = ?
   and execution = ?
-  and activity_id = ?`;
+  and activity_id = ?
+returning ${textOf("body")} as body, ${textOf("heartbeat")} as heartbeat`;
 
 const NEXT_DUE = `
 select min(visible_ms) as due_ms
@@ -123,12 +125,15 @@ interface ActivityRecord {
   readonly activity_id: number;
   readonly id: string;
   readonly name: string;
-  readonly body: string;
   readonly tag: string | null;
   readonly session: string | null;
   readonly attempt: number;
-  readonly heartbeat: string | null;
   readonly visible_ms: number;
+}
+
+interface ActivityTexts {
+  readonly body: string;
+  readonly heartbeat: string | null;
 }
 
 /** Where and for whom an activity is inserted. */
@@ -141,6 +146,7 @@ export interface ActivityPlace {
 }
 
 export class Activities {
+  readonly #texts: LongTexts;
   readonly #insert: SqliteStatement;
   readonly #remove: SqliteStatement;
   readonly #removeAll: SqliteStatement;
@@ -156,6 +162,7 @@ export class Activities {
   readonly #nextDue: SqliteStatement;
 
   constructor(connection: Connection) {
+    this.#texts = new LongTexts(connection);
     this.#insert = connection.prepare(INSERT);
     this.#remove = connection.prepare(REMOVE);
     this.#removeAll = connection.prepare(REMOVE_ALL);
@@ -177,7 +184,7 @@ export class Activities {
       place.execution,
       activity.activityId,
       activity.name,
-      activity.body,
+      this.#texts.place(activity.body),
       activity.tag ?? null,
       activity.sessionId ?? null,
       toAlwaysVisible(place.nowMs),
@@ -206,7 +213,9 @@ export class Activities {
 
   /** @returns Whether the claim was current */
   heartbeat(claim: ActivityClaim, details: string | undefined): boolean {
-    return Number(this.#heartbeat.run(details ?? null, ...keyOf(claim)).changes) > 0;
+    if (!this.isClaimed(claim)) return false;
+    this.#heartbeat.run(details === undefined ? null : this.#texts.place(details), ...keyOf(claim));
+    return true;
   }
 
   /** @returns Whether the claim was current */
@@ -231,8 +240,9 @@ export class Activities {
     const found = this.#findVisible(nowMs, filter, limit);
     found.sort((a, b) => toSinceMs(a.visible_ms) - toSinceMs(b.visible_ms));
     return found.slice(0, limit).map((record) => {
-      this.#claim.run(node, record.instance, record.execution, record.activity_id);
-      return toClaimedActivity(record, node);
+      const key = [record.instance, record.execution, record.activity_id];
+      const texts = this.#claim.get(node, ...key) as ActivityTexts;
+      return toClaimedActivity(record, texts, node);
     });
   }
 
@@ -260,7 +270,11 @@ function keyOf(claim: ActivityClaim): [SqlValue, SqlValue, SqlValue, SqlValue, S
   return [claim.key, claim.executionId, claim.activityId, claim.node, claim.attempt];
 }
 
-function toClaimedActivity(record: ActivityRecord, node: number): ClaimedActivity {
+function toClaimedActivity(
+  record: ActivityRecord,
+  { body, heartbeat }: ActivityTexts,
+  node: number,
+): ClaimedActivity {
   return {
     claim: {
       key: record.instance,
@@ -271,8 +285,8 @@ function toClaimedActivity(record: ActivityRecord, node: number): ClaimedActivit
     },
     instanceId: record.id,
     name: record.name,
-    body: record.body,
-    heartbeat: record.heartbeat ?? undefined,
+    body,
+    heartbeat: heartbeat ?? undefined,
     ...(record.tag !== null && { tag: record.tag }),
     ...(record.session !== null && { sessionId: record.session }),
   };

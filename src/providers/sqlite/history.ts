@@ -2,6 +2,7 @@
 
 import type { ContinuedExecution, ExecutionRow, HistoryRow } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
+import { LongTexts } from "./long-texts.ts";
 import {
   byInstance,
   HISTORY_COLUMNS,
@@ -75,6 +76,7 @@ export interface HistorySummary {
 }
 
 export class History {
+  readonly #texts: LongTexts;
   readonly #insert: SqliteStatement;
   readonly #read: SqliteStatement;
   readonly #readCurrent: SqliteStatement;
@@ -85,6 +87,7 @@ export class History {
   readonly #removeExecutions: SqliteStatement;
 
   constructor(connection: Connection) {
+    this.#texts = new LongTexts(connection);
     this.#insert = connection.prepare(INSERT);
     this.#read = connection.preparePacked(READ);
     this.#readCurrent = connection.preparePacked(READ_CURRENT);
@@ -104,7 +107,7 @@ export class History {
       row.eventCount,
       row.timestampMs,
       row.format,
-      row.data,
+      this.#texts.place(row.data),
     );
   }
 

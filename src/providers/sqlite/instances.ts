@@ -23,10 +23,10 @@ export const IS_FREE =
 const INSERT = `
 insert into instances (
   id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms, start_ms,
-  created_ms, parent_id, parent_execution, parent_event, custom_status_version, custom_status,
-  failure, output
+  created_ms, parent_id, parent_execution, parent_event, parent_run_id, custom_status_version,
+  custom_status, failure, output
 )
-values (?, ?, ?, ?, ?, 1, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+values (?, ?, ?, ?, ?, 1, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 on conflict (id) do nothing`;
 
 const READ_BY_ID = `
@@ -63,6 +63,7 @@ select
     parent_id: "i.parent_id",
     parent_execution: "i.parent_execution",
     parent_event: "i.parent_event",
+    parent_run_id: "i.parent_run_id",
     custom_status_version: "i.custom_status_version",
     is_blocked: "i.blocked is not null",
   })},
@@ -251,6 +252,7 @@ export class Instances {
       parent?.instanceId ?? null,
       parent?.executionId ?? null,
       parent?.eventId ?? null,
+      parent?.runId ?? null,
       change?.customStatus === undefined ? 0 : 1,
       change?.customStatus?.value ?? null,
       toJson(change?.failure),

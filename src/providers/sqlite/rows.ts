@@ -11,6 +11,7 @@ import type {
   TimerKey,
 } from "../../provider/provider.ts";
 import { pack } from "./driver.ts";
+import { textOf } from "./long-texts.ts";
 
 /** The numbers of instances that a statement takes as one JSON array, as a table `k`. */
 export const KEYS = "json_each(?) k";
@@ -58,6 +59,7 @@ export const INSTANCE_COLUMNS: string = [
     parent_id: "i.parent_id",
     parent_execution: "i.parent_execution",
     parent_event: "i.parent_event",
+    parent_run_id: "i.parent_run_id",
     custom_status_version: "i.custom_status_version",
     turn_ms: TURN_MS,
   }),
@@ -79,6 +81,7 @@ export interface InstanceRecord {
   readonly parent_id: string | null;
   readonly parent_execution: number | null;
   readonly parent_event: number | null;
+  readonly parent_run_id: string | null;
   readonly custom_status: string | null;
   readonly custom_status_version: number;
   readonly blocked: string | null;
@@ -113,6 +116,7 @@ export interface ParentRecord {
   readonly parent_id: string | null;
   readonly parent_execution: number | null;
   readonly parent_event: number | null;
+  readonly parent_run_id: string | null;
 }
 
 export function toParentLink(record: ParentRecord): ParentLink | undefined {
@@ -121,6 +125,7 @@ export function toParentLink(record: ParentRecord): ParentLink | undefined {
     instanceId: record.parent_id,
     executionId: record.parent_execution ?? 0,
     eventId: record.parent_event ?? 0,
+    ...(record.parent_run_id !== null && { runId: record.parent_run_id }),
   };
 }
 
@@ -156,7 +161,7 @@ export const HISTORY_COLUMNS: string = [
     at_ms: "h.at_ms",
     format: "h.format",
   }),
-  "h.data",
+  `${textOf("h.data")} as data`,
 ].join(", ");
 
 /** What {@link HISTORY_COLUMNS} selects. */

@@ -4,6 +4,12 @@
  * Times are milliseconds since the Unix epoch. `instance` refers to `instances.seq`, which is never
  * reused; so do message ids and node ids, because others may still remember them. There are no
  * foreign keys: each deletion is written out, and a check per inserted row would be paid for ever.
+ *
+ * A search compares keys. In an index and in a table without rowid the key is all of the row, and a
+ * row that does not fit into its page is read whole to compare it: one long text would slow down every
+ * search that passes it. So long texts lie in tables with a rowid only, behind all other columns.
+ * `history` and `activities`, which every step writes, are without rowid and small: a long text
+ * lies in `long_texts`, and its number in the row (`long-texts.ts`).
  */
 
 import type { Migration } from "../migrate.ts";
@@ -51,6 +57,7 @@ create table instances (
   parent_id text,
   parent_execution integer,
   parent_event integer,
+  parent_run_id text,
   custom_status_version integer not null,
   custom_status text,
   blocked text,
@@ -69,12 +76,17 @@ create table executions (
   execution integer not null,
   name text not null,
   version text not null,
-  output text,
   started_ms integer not null,
   completed_ms integer not null,
   event_count integer not null,
-  primary key (instance, execution)
-) strict, without rowid;
+  output text,
+  unique (instance, execution)
+) strict;
+
+create table long_texts (
+  id integer primary key,
+  text text not null
+) strict;
 
 create table history (
   instance integer not null,
@@ -84,9 +96,16 @@ create table history (
   event_count integer not null,
   at_ms integer not null,
   format integer not null,
-  data text not null,
+  data any not null,
   primary key (instance, execution, first_event_id)
 ) strict, without rowid;
+
+create trigger history_texts after delete on history
+when typeof(old.data) = 'integer'
+begin
+  delete from long_texts
+  where id = old.data;
+end;
 
 create table messages (
   id integer primary key autoincrement,
@@ -113,15 +132,36 @@ create table activities (
   execution integer not null,
   activity_id integer not null,
   name text not null,
-  body text not null,
+  body any not null,
   tag text,
   session text,
   visible_ms integer not null,
   owner integer,
   attempt integer not null,
-  heartbeat text,
+  heartbeat any,
   primary key (instance, execution, activity_id)
 ) strict, without rowid;
+
+create trigger activity_bodies after delete on activities
+when typeof(old.body) = 'integer'
+begin
+  delete from long_texts
+  where id = old.body;
+end;
+
+create trigger activity_heartbeats after delete on activities
+when typeof(old.heartbeat) = 'integer'
+begin
+  delete from long_texts
+  where id = old.heartbeat;
+end;
+
+create trigger activity_heartbeat_changes after update of heartbeat on activities
+when typeof(old.heartbeat) = 'integer'
+begin
+  delete from long_texts
+  where id = old.heartbeat;
+end;
 
 create index activities_by_attempt on activities (attempt) where attempt > 1;
 create index activities_waiting on activities (visible_ms) where owner is null;
@@ -129,17 +169,17 @@ create index activities_waiting on activities (visible_ms) where owner is null;
 create table key_values (
   instance integer not null,
   key text not null,
-  value text not null,
   updated_ms integer not null,
-  primary key (instance, key)
-) strict, without rowid;
+  value text not null,
+  unique (instance, key)
+) strict;
 
 create table key_value_changes (
   instance integer not null,
   key text not null,
-  value text,
   updated_ms integer not null,
-  primary key (instance, key)
-) strict, without rowid;
+  value text,
+  unique (instance, key)
+) strict;
 `,
 };
