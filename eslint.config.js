@@ -57,6 +57,21 @@ export default tseslint.config(
     },
   },
   {
+    files: ["src/**/*.ts"],
+    ignores: [...tests, "src/foundation/timer.ts"],
+    rules: {
+      // The host's timers ring at once when a delay is over 2^31 ms, as options may be.
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector:
+            "CallExpression[callee.name=/^set(Timeout|Interval)$/][arguments.1.type!='Literal'][arguments.1.name!=/^[A-Z_]+$/][arguments.1.callee.name!='toTimerMs']",
+          message: "Use `Timer`, or `toTimerMs(delay)`: delays over 2^31 ms ring at once.",
+        },
+      ],
+    },
+  },
+  {
     files: tests,
     rules: {
       "max-lines": codeLines(600),

@@ -5,6 +5,7 @@ import { UsageError } from "../foundation/errors.ts";
 import { invariant } from "../foundation/invariant.ts";
 import type { Codec } from "../foundation/json.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { ProviderError } from "../provider/errors.ts";
 import type { StoreHub } from "../provider/hub.ts";
@@ -54,7 +55,7 @@ export async function read<T>(
       const leftMs = endMs - systemClock.monotonicMs();
       if (!(error instanceof ProviderError && error.retryable) || leftMs <= 0) throw error;
       await new Promise((resolve) => {
-        setTimeout(resolve, Math.min(delayMs, leftMs));
+        setTimeout(resolve, toTimerMs(Math.min(delayMs, leftMs)));
       });
     }
   }

@@ -114,7 +114,7 @@ function assertChoices(instanceId: string, version: unknown, idReuse: IdReusePol
 
 function toNotBeforeMs(startAfter: DurationInput | Date, { hub }: Connection): number {
   if (!(startAfter instanceof Date))
-    return hub.provider.nowMs() + parseDurationMs(startAfter, "`startAfter`");
+    return hub.provider.nowMs() + parseDurationMs(startAfter, "`startAfter`", (date) => date);
   const timeMs = startAfter.getTime();
   if (!Number.isNaN(timeMs)) return timeMs;
   throw new UsageError(

@@ -76,8 +76,7 @@ export async function waitForKey(
 function toLimits(options: WaitOptions, subject: string): WatchLimits {
   assertOptions(options);
   const { timeout, signal } = options;
-  const timeoutMs =
-    timeout === undefined ? undefined : parseDurationMs(timeout, "the timeout of a wait");
+  const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout, "`timeout`");
   assertSignal(signal);
   return { timeoutMs, signal, subject };
 }

@@ -1,6 +1,7 @@
 /** A store with a registered node, and the operations that cases write most. */
 
 import { systemClock } from "../foundation/clock.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type {
   ActivityClaim,
   ClaimActivitiesRequest,
@@ -246,6 +247,6 @@ export function commitOf(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    setTimeout(resolve, toTimerMs(ms));
   });
 }

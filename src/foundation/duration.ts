@@ -14,25 +14,45 @@ export type DurationUnit =
 // Spelt out here, because the types of `ms` do not travel with the package.
 export type DurationInput = number | `${number}${DurationUnit}` | `${number} ${DurationUnit}`;
 
-/** The longest duration: 100 million days, which keeps every date valid. */
+/** The longest duration: 50 million days, which keeps every date valid. */
 export const DURATION_MS_MAX: number = 8_640_000_000_000_000 / 2;
+
+/**
+ * A number from 1 January 2000 on, and before the year 2100, is a point in time that somebody took for
+ * a duration: of 30 to 130 years. Fixed bounds, since a replay has to judge as the first run did.
+ */
+const EPOCH_MS_MIN = 946_684_800_000;
+const EPOCH_MS_MAX = 4_102_444_800_000;
 
 /**
  * Turns a duration into milliseconds.
  *
- * @param input - A finite number of milliseconds or a text with a unit, not negative; fractions of a
- *   millisecond are rounded up, durations over {@link DURATION_MS_MAX} are cut to it
+ * @param input - A number of milliseconds or a text with a unit, not negative; fractions of a
+ *   millisecond are rounded up, durations over {@link DURATION_MS_MAX} and infinity are cut to it
  * @param subject - What the duration is for, used in the error
+ * @param toDateForm - How a date is written here, where one may take the place of a duration
  * @returns A whole number of milliseconds
- * @throws UsageError `invalid_duration` when it is negative, NaN or no duration at all
+ * @throws UsageError `invalid_duration` when it is negative, NaN, a point in time or no duration at all
  */
-export function parseDurationMs(input: DurationInput, subject: string): number {
+export function parseDurationMs(
+  input: DurationInput,
+  subject: string,
+  toDateForm?: (date: string) => string,
+): number {
   const value: unknown = typeof input === "string" ? parseText(input) : input;
   if (typeof value !== "number" || Number.isNaN(value) || value < 0) {
     throw new UsageError(
       "invalid_duration",
       `Cannot use ${describe(input)} as ${subject}: it is not a duration; ` +
         'pass milliseconds as a number of 0 or more, or a text such as "250ms", "5s", "15m", "24h", "7d"',
+    );
+  }
+  if (typeof input === "number" && value >= EPOCH_MS_MIN && value < EPOCH_MS_MAX) {
+    const form = toDateForm?.(`new Date(${value})`);
+    throw new UsageError(
+      "invalid_duration",
+      `Cannot use ${value} as ${subject}: it is a point in time (${new Date(value).toISOString()}), and a duration counts from now; ` +
+        `pass ${form === undefined ? "" : `${form}, or `}a duration such as "5s"`,
     );
   }
   return Math.min(Math.ceil(value), DURATION_MS_MAX);

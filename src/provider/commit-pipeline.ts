@@ -18,6 +18,7 @@
 import { systemClock } from "../foundation/clock.ts";
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { isDuroxideError } from "../foundation/errors.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type { Provider, WriteOperation, WriteOutcome } from "./provider.ts";
 
 /** Most operations in one transaction, where the store does not want fewer. */
@@ -182,7 +183,7 @@ export class CommitPipeline {
     const delayMs = this.#retryDelayMs;
     this.#retryDelayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
     await new Promise((resolve) => {
-      setTimeout(resolve, delayMs);
+      setTimeout(resolve, toTimerMs(delayMs));
     });
   }
 }

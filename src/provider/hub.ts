@@ -11,6 +11,7 @@
  */
 
 import { isDuroxideError } from "../foundation/errors.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
 import { InstanceWatch } from "./instance-watch.ts";
 import type {
@@ -132,7 +133,7 @@ export class StoreHub {
         if (isDuroxideError(error) && error.code === "closed") return undefined;
       }
       await new Promise((resolve) => {
-        setTimeout(resolve, delayMs).unref(); // Whoever waits keeps the process alive, if anybody does.
+        setTimeout(resolve, toTimerMs(delayMs)).unref(); // Whoever waits keeps the process alive, if anybody does.
       });
     }
   }

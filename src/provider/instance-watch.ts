@@ -9,9 +9,9 @@
  * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
  */
 
-import { systemClock } from "../foundation/clock.ts";
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/errors.ts";
+import { Timer, toTimerMs } from "../foundation/timer.ts";
 import type { InstanceRow, Provider } from "./provider.ts";
 
 /** Rows read at once. */
@@ -114,9 +114,12 @@ export class InstanceWatch {
       if (instanceIds === undefined) this.notifyAll();
       else for (const id of instanceIds) this.notify(id);
     });
-    this.#safetyPoll ??= setInterval(() => {
-      this.notifyAll();
-    }, this.#times.safetyPollMs ?? SAFETY_POLL_MS);
+    this.#safetyPoll ??= setInterval(
+      () => {
+        this.notifyAll();
+      },
+      toTimerMs(this.#times.safetyPollMs ?? SAFETY_POLL_MS),
+    );
   }
 
   #remove(instanceId: string, waiter: Waiter): void {
@@ -178,10 +181,13 @@ export class InstanceWatch {
   /** A store that is busy is asked again soon; one that is closed ends the waits. */
   #onReadError(ids: readonly string[], error: unknown): void {
     if (isDuroxideError(error) && error.retryable) {
-      this.#retry ??= setTimeout(() => {
-        this.#retry = undefined;
-        this.notifyAll();
-      }, this.#times.retryMs ?? RETRY_MS);
+      this.#retry ??= setTimeout(
+        () => {
+          this.#retry = undefined;
+          this.notifyAll();
+        },
+        toTimerMs(this.#times.retryMs ?? RETRY_MS),
+      );
       return;
     }
     for (const id of ids) for (const waiter of this.#waiters.get(id) ?? []) waiter.fail(error);
@@ -191,30 +197,23 @@ export class InstanceWatch {
 /** Ends a wait by time or signal; returns what takes both back. */
 function limitWait<T>(deferred: Deferred<T>, limits: WatchLimits): () => void {
   const { timeoutMs, signal, subject } = limits;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const arm = (leftMs: number): void => {
-    // Timers of the host end at 2^31 ms: longer waits are armed again.
-    const stepMs = Math.min(leftMs, 2 ** 31 - 1);
-    const sinceMs = systemClock.monotonicMs();
-    timer = setTimeout(() => {
-      const restMs = leftMs - (systemClock.monotonicMs() - sinceMs);
-      if (restMs > 1) arm(restMs);
-      else
-        deferred.reject(
-          new TimeoutError(
-            `Cannot wait longer for ${subject}: ${timeoutMs ?? 0} ms have passed; it goes on, wait again`,
-            { timeoutMs },
-          ),
-        );
-    }, stepMs);
-  };
-  if (timeoutMs !== undefined && Number.isFinite(timeoutMs)) arm(timeoutMs);
+  const timer =
+    timeoutMs === undefined
+      ? undefined
+      : new Timer(timeoutMs, () => {
+          deferred.reject(
+            new TimeoutError(
+              `Cannot wait longer for ${subject}: ${timeoutMs} ms have passed; it goes on, wait again`,
+              { timeoutMs },
+            ),
+          );
+        });
   const onAbort = (): void => {
     deferred.reject(aborted(limits));
   };
   signal?.addEventListener("abort", onAbort, { once: true });
   return () => {
-    clearTimeout(timer);
+    timer?.stop();
     signal?.removeEventListener("abort", onAbort);
   };
 }

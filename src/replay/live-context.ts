@@ -101,7 +101,7 @@ export class LiveContext implements Implementation {
     const fireAtMs =
       typeof delay === "object"
         ? untilMs(delay)
-        : nowMs + parseDurationMs(delay, "the delay of a timer");
+        : nowMs + parseDurationMs(delay, "the delay of a timer", (date) => `{ until: ${date} }`);
     const operation = this.#open("timer", "", () => undefined);
     this.#execution.emit(
       { kind: "TimerCreated", fireAtMs: Math.min(fireAtMs, DATE_MS_MAX) },

@@ -18,6 +18,7 @@
 
 import { systemClock } from "../foundation/clock.ts";
 import { Fifo } from "../foundation/fifo.ts";
+import { Timer, toTimerMs } from "../foundation/timer.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
   ActivityClaim,
@@ -118,7 +119,7 @@ export class ActivityDispatcher {
       this.#isSlotKept ||= this.#isTrialSkipped;
       this.#isTrialSkipped = false;
       this.#useKeptSlot();
-    }, this.#watchMs);
+    }, toTimerMs(this.#watchMs));
   }
 
   /**
@@ -314,11 +315,11 @@ export class ActivityDispatcher {
     this.#running.delete(name);
     this.#stopping.add(run);
     run.abort(reason);
-    setTimeout(() => {
+    new Timer(this.#parts.settings.cancellationGraceMs, () => {
       this.#free(run);
       this.#runWaiting();
       this.#fill();
-    }, this.#parts.settings.cancellationGraceMs).unref();
+    }).unref();
   }
 
   /** (Design: a missing handler is the deployment's fault; the activity waits for a fitting runtime.) */

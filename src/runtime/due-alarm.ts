@@ -6,6 +6,8 @@
  *     the host's 2^31 ms limit does not matter.
  */
 
+import { toTimerMs } from "../foundation/timer.ts";
+
 const SLEEP_MS_MAX = 60_000;
 
 export class DueAlarm {
@@ -39,7 +41,7 @@ export class DueAlarm {
       () => {
         this.#ring();
       },
-      Math.min(leftMs, SLEEP_MS_MAX),
+      toTimerMs(Math.min(leftMs, SLEEP_MS_MAX)),
     );
   }
 

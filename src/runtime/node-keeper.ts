@@ -28,6 +28,7 @@
 import { isDuroxideError } from "../foundation/errors.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { NodeCode, NodeId, NodeRow, Provider } from "../provider/provider.ts";
 
@@ -156,7 +157,7 @@ export class NodeKeeper {
   start(): void {
     this.#timer = setInterval(() => {
       void this.check();
-    }, this.#tickMs);
+    }, toTimerMs(this.#tickMs));
   }
 
   /** Three ticks are a lease at least (I6), although a timer of the host may ring a little early. */

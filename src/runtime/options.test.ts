@@ -29,7 +29,6 @@ describe("bad input: one typed error that names the option", () => {
     ["lease", 199],
     ["lease", "25h"],
     ["lease", Number.POSITIVE_INFINITY],
-    ["cancellationGrace", 2 ** 31],
     ["retryDelayMin", 0],
     ["retryDelayMax", 999],
     ["residency.maxInstances", 0],

@@ -1,6 +1,6 @@
 /** Every option of a runtime, with unit, bounds and default, and their validation. */
 
-import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
+import { DURATION_MS_MAX, parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
@@ -90,8 +90,6 @@ export interface RuntimeSettings {
 const LEASE_MS_MIN = 200;
 /** A day: what a dead runtime held waits that long. */
 const LEASE_MS_MAX = 86_400_000;
-/** The host's timers end at 2^31 ms. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 const RETRY_DELAY_MAX_MS = 60_000;
 
 /** @throws UsageError naming the first option that cannot be used */
@@ -100,7 +98,7 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
   assertStore(options.store);
   const retryDelayMinMs = duration("retryDelayMin", options.retryDelayMin ?? "1s", {
     min: 1,
-    max: TIMER_MS_MAX,
+    max: DURATION_MS_MAX,
   });
   const activities = toActivities(options.activities ?? []);
   assertTransactions(activities, options.store);
@@ -118,14 +116,14 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     attemptsMax: count("maxAttempts", options.maxAttempts ?? 10, 1),
     cancellationGraceMs: duration("cancellationGrace", options.cancellationGrace ?? "10s", {
       min: 0,
-      max: TIMER_MS_MAX,
+      max: DURATION_MS_MAX,
     }),
     retryDelayMinMs,
     // A first delay beyond the usual bound is meant.
     retryDelayMaxMs: duration(
       "retryDelayMax",
       options.retryDelayMax ?? Math.max(RETRY_DELAY_MAX_MS, retryDelayMinMs),
-      { min: retryDelayMinMs, max: TIMER_MS_MAX },
+      { min: retryDelayMinMs, max: DURATION_MS_MAX },
     ),
     residentInstancesMax: count(
       "residency.maxInstances",

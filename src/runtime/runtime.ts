@@ -4,6 +4,7 @@ import { createDeferred } from "../foundation/deferred.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemRandom } from "../foundation/random.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
 import type { DeliveredMessage, StartRequest, WriteOutcome } from "../provider/provider.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
@@ -171,10 +172,7 @@ export class Runtime implements AsyncDisposable {
    * @throws UsageError `invalid_duration`
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
-    const timeoutMs = parseDurationMs(
-      options.timeout ?? SHUTDOWN_DEFAULT,
-      "the timeout of a shutdown",
-    );
+    const timeoutMs = parseDurationMs(options.timeout ?? SHUTDOWN_DEFAULT, "`timeout`");
     this.#shutdown ??= this.#stop(timeoutMs);
     await this.#shutdown;
   }
@@ -209,7 +207,7 @@ export class Runtime implements AsyncDisposable {
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms);
+    setTimeout(resolve, toTimerMs(ms));
   });
 }
 
@@ -218,7 +216,7 @@ async function within(limitMs: number, work: Promise<void>): Promise<void> {
   const late = createDeferred<undefined>();
   const timer = setTimeout(() => {
     late.resolve(undefined);
-  }, limitMs);
+  }, toTimerMs(limitMs));
   await Promise.race([work, late.promise]);
   clearTimeout(timer);
 }

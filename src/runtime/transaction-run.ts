@@ -13,6 +13,7 @@
  */
 
 import { isDuroxideError } from "../foundation/errors.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type { Transaction } from "../foundation/transaction.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { toFailure } from "../history/failure.ts";
@@ -166,7 +167,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, toTimerMs(ms));
     signal.addEventListener("abort", done);
   });
 }

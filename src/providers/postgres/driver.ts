@@ -3,6 +3,7 @@
  * package and any pool of that shape will do.
  */
 
+import { toTimerMs } from "../../foundation/timer.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import { loadInstalled } from "../../provider/installed-package.ts";
 
@@ -70,7 +71,7 @@ export async function createPool(config: PoolConfig): Promise<PgPool> {
     connectionString: config.connectionString,
     max: config.max,
     application_name: config.applicationName,
-    connectionTimeoutMillis: config.connectTimeoutMs,
+    connectionTimeoutMillis: toTimerMs(config.connectTimeoutMs),
     idleTimeoutMillis: 30_000,
     keepAlive: true,
     ...(password !== undefined && { Client: askingFor(password, Client) }),

@@ -10,6 +10,7 @@
 
 import { systemClock } from "../../foundation/clock.ts";
 import { createDeferred } from "../../foundation/deferred.ts";
+import { Timer } from "../../foundation/timer.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type { PgPool, PgPoolClient, PgResult } from "./driver.ts";
 import { Slots } from "./slots.ts";
@@ -65,7 +66,7 @@ export class Lane {
     const late = createDeferred<PgResult>();
     const { timeoutMs } = this.#options;
     const startedMs = systemClock.monotonicMs();
-    const timer = setTimeout(() => {
+    const timer = new Timer(timeoutMs, () => {
       const waitedMs = Math.round(systemClock.monotonicMs() - startedMs);
       late.reject(
         new ProviderError(
@@ -74,13 +75,13 @@ export class Lane {
           { retryable: true },
         ),
       );
-    }, timeoutMs);
+    });
     try {
       const answer = client.query({ text, values });
       answer.catch(ignore); // When it is too late for it, nobody listens any more.
       return await Promise.race([answer, late.promise]);
     } finally {
-      clearTimeout(timer);
+      timer.stop();
     }
   }
 }

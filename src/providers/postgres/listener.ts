@@ -10,6 +10,7 @@
  */
 
 import { createDeferred } from "../../foundation/deferred.ts";
+import { toTimerMs } from "../../foundation/timer.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import { unescapeText } from "../../provider/texts.ts";
 import type { PgNotification, PgPool, PgPoolClient } from "./driver.ts";
@@ -78,7 +79,7 @@ export class ChangeListener {
 
   #start(): void {
     const { hasNotifications, pollMs } = this.#options;
-    this.#timer ??= setInterval(() => void this.#poll(), pollMs).unref();
+    this.#timer ??= setInterval(() => void this.#poll(), toTimerMs(pollMs)).unref();
     if (!hasNotifications || this.#session !== undefined) return;
     this.#session = this.#listen().finally(() => {
       this.#session = undefined;
@@ -184,7 +185,7 @@ async function pause(ms: number, end: Promise<unknown>): Promise<void> {
   const over = createDeferred<undefined>();
   const timer = setTimeout(() => {
     over.resolve(undefined);
-  }, ms).unref();
+  }, toTimerMs(ms)).unref();
   await Promise.race([over.promise, end]);
   clearTimeout(timer);
 }

@@ -79,11 +79,11 @@ export function parseOptions(options: PostgresOptions): StoreSettings {
   return {
     schema: parseSchema(options.schema),
     hasNotifications: notify,
-    pollMs: Math.max(10, parseDurationMs(pollInterval, "pollInterval")),
+    pollMs: Math.max(10, parseDurationMs(pollInterval, "`pollInterval`")),
     connectionsMax: maxConnections,
     password: options.password,
     mayMigrate: migrate,
-    queryTimeoutMs: Math.max(100, parseDurationMs(options.queryTimeout ?? "30s", "queryTimeout")),
+    queryTimeoutMs: Math.max(100, parseDurationMs(options.queryTimeout ?? "30s", "`queryTimeout`")),
   };
 }
 

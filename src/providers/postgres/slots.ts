@@ -4,8 +4,7 @@
  * I1. At most `width` are inside; whoever waits gets in in the order of arrival.
  */
 
-/** The host's timers end at 2^31 ms. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
+import { Timer } from "../../foundation/timer.ts";
 
 export class Slots {
   readonly #width: number;
@@ -30,7 +29,7 @@ export class Slots {
     }
     return new Promise((resolve) => {
       const letIn = (): void => {
-        clearTimeout(timer);
+        timer.stop();
         resolve(true);
       };
       const giveUp = (): void => {
@@ -38,7 +37,7 @@ export class Slots {
         resolve(false);
       };
       this.#waiting.add(letIn);
-      const timer = timeoutMs > TIMER_MS_MAX ? undefined : setTimeout(giveUp, timeoutMs);
+      const timer = new Timer(timeoutMs, giveUp);
     });
   }
 

@@ -15,6 +15,7 @@
 
 import { realpathSync, watch, type FSWatcher } from "node:fs";
 
+import { toTimerMs } from "../../foundation/timer.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 
@@ -102,7 +103,7 @@ export class ChangeWatch {
       } finally {
         if (this.#timer !== undefined) this.#arm();
       }
-    }, this.#delayMs).unref();
+    }, toTimerMs(this.#delayMs)).unref();
   }
 
   /** (I3, I4) */

@@ -6,12 +6,10 @@
  * I2. While nobody is inside, `pass` runs at once, before it returns.
  */
 
+import { Timer } from "../../foundation/timer.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import { waitWhileBusy } from "./busy.ts";
 import { isBusy } from "./store-errors.ts";
-
-/** The host's timers end at 2^31 ms. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 type LetIn = () => void;
 
@@ -60,16 +58,13 @@ export class Gate {
     }
     return new Promise((resolve, reject) => {
       const letIn = (): void => {
-        clearTimeout(timer);
+        timer.stop();
         resolve();
       };
-      const timer = setTimeout(
-        () => {
-          this.#waiting.delete(letIn);
-          reject(this.#tooLong());
-        },
-        Math.min(this.#timeoutMs, TIMER_MS_MAX),
-      );
+      const timer = new Timer(this.#timeoutMs, () => {
+        this.#waiting.delete(letIn);
+        reject(this.#tooLong());
+      });
       this.#waiting.add(letIn);
     });
   }

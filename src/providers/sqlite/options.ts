@@ -58,10 +58,10 @@ const CHANGE_POLL_MS = 10;
 export function parseOptions(options: SqliteOptions): StoreSettings {
   return {
     isFullyDurable: options.durability !== "process",
-    busyTimeoutMs: parseDurationMs(options.busyTimeout ?? BUSY_TIMEOUT_MS, "busyTimeout"),
+    busyTimeoutMs: parseDurationMs(options.busyTimeout ?? BUSY_TIMEOUT_MS, "`busyTimeout`"),
     changePollMs: Math.max(
       1,
-      parseDurationMs(options.changePollInterval ?? CHANGE_POLL_MS, "changePollInterval"),
+      parseDurationMs(options.changePollInterval ?? CHANGE_POLL_MS, "`changePollInterval`"),
     ),
     binding: options.binding,
     clock: options.clock ?? systemClock,
