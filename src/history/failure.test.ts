@@ -9,6 +9,8 @@ import {
   describeFailure,
   MESSAGE_LENGTH_MAX,
   NAME_LENGTH_MAX,
+  NESTED_COUNT_MAX,
+  NESTED_LENGTH_MAX,
   STACK_LENGTH_MAX,
   toFailure,
   type Failure,
@@ -119,6 +121,56 @@ describe("toFailure()", () => {
     let depth = 0;
     for (let cause = convert(chain).cause; cause !== undefined; cause = cause.cause) depth += 1;
     expect(depth).toBe(CAUSE_DEPTH_MAX);
+  });
+
+  test("F7 keeps errors that an error holds: in a list, in properties, and deeper inside", () => {
+    const inner = Object.assign(new RangeError("inner", { cause: new Error("why") }), { code: 7 });
+    const failure = convert(
+      Object.assign(new AggregateError([inner, "text"], "all"), {
+        first: new TypeError("first"),
+        list: [new Error("in a list"), { deep: new Error("deep") }],
+      }),
+    );
+    expect(failure.errors).toMatchObject([
+      { name: "RangeError", message: "inner", userCode: 7, cause: { message: "why" } },
+      { name: "string", message: "text" },
+    ]);
+    expect(failure.data).toMatchObject({
+      first: {
+        name: "TypeError",
+        message: "first",
+        stack: expect.stringContaining("failure.test"),
+      },
+      list: [{ message: "in a list" }, { deep: { message: "deep" } }],
+    });
+    expect(convert(Object.assign(new Error("x"), { errors: [inner] })).errors).toHaveLength(1);
+    expect(convert({ message: "plain", inner }).data).toMatchObject({
+      inner: { message: "inner" },
+    });
+  });
+
+  test("F7 I1 bounds nested errors in depth, count and size, and says what was left out", () => {
+    const many = Array.from({ length: 1_000 }, (_, i) => new Error(`error ${i}`));
+    const wide = convert(new AggregateError(many, "wide"));
+    expect(wide.errors?.length).toBe(NESTED_COUNT_MAX + 1);
+    expect(wide.errors?.at(-1)?.message).toBe("[cut, 1000 errors in all]");
+
+    let deep: Error = new Error("bottom");
+    for (let i = 0; i < 10_000; i += 1) deep = new AggregateError([deep], "level");
+    expect(JSON.stringify(convert(deep)).length).toBeLessThan(100_000);
+
+    const huge = Array.from({ length: 50 }, () => new Error("x".repeat(100_000)));
+    expect(JSON.stringify(convert(new AggregateError(huge))).length).toBeLessThan(
+      NESTED_LENGTH_MAX * 2,
+    );
+    expect(JSON.stringify(convert(Object.assign(new Error("x"), { huge }))).length).toBeLessThan(
+      NESTED_LENGTH_MAX * 2,
+    );
+
+    const loop = new AggregateError([], "loop") as AggregateError & { self?: unknown };
+    loop.errors.push(loop, new Error("other", { cause: loop }));
+    loop.self = loop;
+    expect(JSON.stringify(convert(loop))).toContain("other");
   });
 
   test("does not grow twofold with every level of children that fail", () => {

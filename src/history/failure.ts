@@ -4,7 +4,8 @@
  * Boundary: turns anything that can be thrown into JSON and never throws itself. Turning it back
  * into an `Error` that users catch is `orchestration/errors.ts`.
  *
- * I1. A failure is bounded: message, stack, details and cause chain have limits with units.
+ * I1. A failure is bounded: message, stack, details, cause chain and the errors inside of it have
+ *     limits with units.
  * I2. Nothing that user code throws (a string, a frozen object, a cycle of causes, a getter that
  *     throws) can make this file throw.
  */
@@ -25,6 +26,8 @@ export interface Failure {
   /** The other own properties of the thrown error, as far as they are JSON. */
   readonly data?: unknown;
   readonly cause?: Failure | undefined;
+  /** The errors of an `AggregateError` and its like; the last one says when some were left out. */
+  readonly errors?: readonly Failure[] | undefined;
   /** True when the thrown error says that a retry cannot help. */
   readonly isNonRetryable?: boolean | undefined;
 }
@@ -39,6 +42,10 @@ export const STACK_LENGTH_MAX = 16_384;
 export const DATA_LENGTH_MAX = 65_536;
 /** Longest stored chain of causes. */
 export const CAUSE_DEPTH_MAX = 16;
+/** Most errors kept beside the chain of causes: those in lists and in properties, at every depth. */
+export const NESTED_COUNT_MAX = 64;
+/** Most text kept of them together, in UTF-16 units; the first one beyond it is the last one kept. */
+export const NESTED_LENGTH_MAX = 131_072;
 
 /** Code of the failure that a canceled orchestration leaves. */
 export const CANCELED = "canceled";
@@ -54,7 +61,7 @@ export function toFailure(
   code: string,
   category: ErrorCategory = "application",
 ): Failure {
-  return convert(thrown, { code, category }, new Set(), 0);
+  return new Conversion({ code, category }).convert(thrown, 0);
 }
 
 /** The text that people read: what the reference displays for the same failure. */
@@ -77,31 +84,138 @@ interface Label {
   readonly category: ErrorCategory;
 }
 
-function convert(thrown: unknown, label: Label, seen: Set<unknown>, depth: number): Failure {
-  if (typeof thrown !== "object" || thrown === null) {
-    return { ...label, name: typeof thrown, message: cut(printable(thrown), MESSAGE_LENGTH_MAX) };
+/** One thrown value on its way into its stored form, with what is left of its bounds (I1). */
+class Conversion {
+  readonly #label: Label;
+  readonly #seen = new Set<unknown>();
+  #countLeft = NESTED_COUNT_MAX;
+  #lengthLeft = NESTED_LENGTH_MAX;
+
+  constructor(label: Label) {
+    this.#label = label;
   }
-  seen.add(thrown);
-  const isError = attempt(() => thrown instanceof Error) === true;
-  const message = readText(thrown, "message");
-  const stack = readText(thrown, "stack");
-  const userCode = read(thrown, "code");
-  const cause = read(thrown, "cause");
-  const data = isError ? ownData(thrown as Error) : toData(thrown);
+
+  /** @param depth - Levels of causes and nested errors above this one */
+  convert(thrown: unknown, depth: number): Failure {
+    if (typeof thrown !== "object" || thrown === null) {
+      const message = cut(printable(thrown), MESSAGE_LENGTH_MAX);
+      return { ...this.#label, name: typeof thrown, message };
+    }
+    this.#seen.add(thrown);
+    const hasErrorClass = isError(thrown);
+    const message = readText(thrown, "message");
+    const stack = readText(thrown, "stack");
+    const userCode = read(thrown, "code");
+    const cause = read(thrown, "cause");
+    const errors = this.#errorsOf(thrown, depth);
+    const data = hasErrorClass
+      ? this.#ownData(thrown as Error, depth, errors !== undefined)
+      : this.#toData(thrown, depth);
+    const name = readText(thrown, "name") ?? (hasErrorClass ? "Error" : "object");
+    return {
+      ...this.#label,
+      name: cut(name, NAME_LENGTH_MAX),
+      message: cut(message ?? (hasErrorClass ? "" : printable(thrown)), MESSAGE_LENGTH_MAX),
+      ...(stack !== undefined && { stack: cut(stack, STACK_LENGTH_MAX) }),
+      ...(typeof userCode === "string" && { userCode: cut(userCode, NAME_LENGTH_MAX) }),
+      ...(Number.isFinite(userCode) && { userCode: userCode as number }),
+      ...(data !== undefined && { data }),
+      ...(cause !== undefined &&
+        cause !== null &&
+        !this.#seen.has(cause) &&
+        depth < CAUSE_DEPTH_MAX && { cause: this.convert(cause, depth + 1) }),
+      ...(errors !== undefined && { errors }),
+      ...(read(thrown, "isNonRetryable") === true && { isNonRetryable: true }),
+    };
+  }
+
+  /** Undefined for what has been seen already, and when the bounds are used up. */
+  #convertNested(thrown: unknown, depth: number): Failure | undefined {
+    const isOver = this.#countLeft <= 0 || this.#lengthLeft <= 0 || depth >= CAUSE_DEPTH_MAX;
+    if (isOver || this.#seen.has(thrown)) return undefined;
+    this.#countLeft -= 1;
+    const before = this.#lengthLeft;
+    const failure = this.convert(thrown, depth + 1);
+    // What is nested deeper has been counted by then, and is part of the text: it counts once.
+    this.#lengthLeft = Math.min(this.#lengthLeft, before - JSON.stringify(failure).length);
+    return failure;
+  }
+
+  /** The list of an `AggregateError`, or of any error that keeps one under the same name. */
+  #errorsOf(thrown: object, depth: number): Failure[] | undefined {
+    const list = attempt((): readonly unknown[] => {
+      const errors = read(thrown, "errors");
+      return Array.isArray(errors) && (isAggregate(thrown) || errors.every(isError)) ? errors : [];
+    });
+    if (list === undefined || list.length === 0) return undefined;
+    const failures: Failure[] = [];
+    for (const error of list) {
+      const failure = this.#convertNested(error, depth);
+      if (failure !== undefined) failures.push(failure);
+      else if (this.#countLeft <= 0 || this.#lengthLeft <= 0) {
+        const message = `[cut, ${list.length} errors in all]`;
+        return [...failures, { ...this.#label, name: "Error", message }];
+      }
+    }
+    return failures.length === 0 ? undefined : failures;
+  }
+
+  #ownData(error: Error, depth: number, hasErrors: boolean): unknown {
+    // Our own errors say everything in `details`; their `failure` would double with every level.
+    const isOurs = attempt(() => isDuroxideError(error)) === true;
+    const keys = attempt(() => Object.keys(error)) ?? [];
+    const entries: [string, unknown][] = [];
+    let lengthLeft = DATA_LENGTH_MAX;
+    for (const key of keys) {
+      if (STANDARD_KEYS.has(key) || key === "__proto__" || (isOurs && key === "failure")) continue;
+      if (hasErrors && key === "errors") continue;
+      const text = this.#toJsonText(read(error, key), lengthLeft, depth);
+      if (text === undefined) continue;
+      lengthLeft -= key.length + text.length;
+      if (lengthLeft < 0) break;
+      entries.push([key, JSON.parse(text)]);
+    }
+    return entries.length === 0 ? undefined : Object.fromEntries(entries);
+  }
+
+  #toData(value: unknown, depth: number): unknown {
+    const text = this.#toJsonText(value, DATA_LENGTH_MAX, depth);
+    return text === undefined ? undefined : JSON.parse(text);
+  }
+
+  /** Undefined when the value is too long or not JSON: the message still tells the story. */
+  #toJsonText(value: unknown, lengthMax: number, depth: number): string | undefined {
+    // JSON would make `{}` of an error.
+    const withErrors = (_key: string, member: unknown): unknown => {
+      if (!isError(member)) return member;
+      const failure = this.#convertNested(member, depth);
+      return failure && toPlain(failure, lengthMax / 8);
+    };
+    const text = attempt(() => JSON.stringify(value, withErrors) as string | undefined);
+    return text === undefined || text.length > lengthMax ? undefined : text;
+  }
+}
+
+/** An error inside of data, with the names that its reader expects. */
+function toPlain(failure: Failure, textMax: number): Record<string, unknown> {
+  const { name, message, stack, userCode, data, cause, errors } = failure;
   return {
-    ...label,
-    name: cut(readText(thrown, "name") ?? (isError ? "Error" : "object"), NAME_LENGTH_MAX),
-    message: cut(message ?? (isError ? "" : printable(thrown)), MESSAGE_LENGTH_MAX),
-    ...(stack !== undefined && { stack: cut(stack, STACK_LENGTH_MAX) }),
-    ...(typeof userCode === "string" && { userCode: cut(userCode, NAME_LENGTH_MAX) }),
-    ...(Number.isFinite(userCode) && { userCode: userCode as number }),
-    ...(data !== undefined && { data }),
-    ...(cause !== undefined &&
-      cause !== null &&
-      !seen.has(cause) &&
-      depth < CAUSE_DEPTH_MAX && { cause: convert(cause, label, seen, depth + 1) }),
-    ...(read(thrown, "isNonRetryable") === true && { isNonRetryable: true }),
+    ...(data as object | undefined),
+    name,
+    message: cut(message, textMax),
+    ...(stack !== undefined && { stack: cut(stack, textMax) }),
+    ...(userCode !== undefined && { code: userCode }),
+    ...(cause !== undefined && { cause: toPlain(cause, textMax) }),
+    ...(errors !== undefined && { errors: errors.map((error) => toPlain(error, textMax)) }),
   };
+}
+
+function isError(value: unknown): boolean {
+  return attempt(() => value instanceof Error) === true;
+}
+
+function isAggregate(value: unknown): boolean {
+  return attempt(() => value instanceof AggregateError) === true;
 }
 
 /** Does what hostile objects may prevent: their getters and proxies may throw. */
@@ -123,34 +237,6 @@ function readText(target: object, key: string): string | undefined {
 }
 
 const STANDARD_KEYS = new Set(["name", "message", "stack", "cause", "code", "isNonRetryable"]);
-
-function ownData(error: Error): unknown {
-  // Our own errors say everything in `details`; their `failure` would double with every level.
-  const isOurs = attempt(() => isDuroxideError(error)) === true;
-  const keys = attempt(() => Object.keys(error)) ?? [];
-  const entries: [string, unknown][] = [];
-  let lengthLeft = DATA_LENGTH_MAX;
-  for (const key of keys) {
-    if (STANDARD_KEYS.has(key) || key === "__proto__" || (isOurs && key === "failure")) continue;
-    const text = toJsonText(read(error, key), lengthLeft);
-    if (text === undefined) continue;
-    lengthLeft -= key.length + text.length;
-    if (lengthLeft < 0) break;
-    entries.push([key, JSON.parse(text)]);
-  }
-  return entries.length === 0 ? undefined : Object.fromEntries(entries);
-}
-
-function toData(value: unknown): unknown {
-  const text = toJsonText(value, DATA_LENGTH_MAX);
-  return text === undefined ? undefined : JSON.parse(text);
-}
-
-/** Undefined when the value is too long or not JSON: the message still tells the story. */
-function toJsonText(value: unknown, lengthMax: number): string | undefined {
-  const text = attempt(() => JSON.stringify(value) as string | undefined);
-  return text === undefined || text.length > lengthMax ? undefined : text;
-}
 
 function printable(value: unknown): string {
   const text = attempt(() =>

@@ -32,6 +32,8 @@ export interface ContinueMessage {
   readonly seed: string;
   readonly parent?: ParentLink | undefined;
   readonly carried: readonly CarriedMessage[];
+  /** Time of the last turn of the execution that ended, in milliseconds since the Unix epoch. */
+  readonly atMs?: number | undefined;
   readonly customStatus: EncodedValue;
 }
 export interface ActivityCompletedMessage {

@@ -65,8 +65,11 @@ export interface KeyValueStore {
   /**
    * Removes the keys that were last written before a point in time.
    *
-   * @param cutoff - A date, or milliseconds since the Unix epoch; compared with the recorded time of
-   *   the turn that wrote the key
+   * A cutoff at or after the time of this turn ({@link OrchestrationContext.utcNowMs}) removes
+   * everything written up to this point, the writes of this turn included.
+   *
+   * @param cutoff - A date, or milliseconds since the Unix epoch; one before this turn is compared
+   *   with the recorded time of the turn that wrote the key
    * @returns How many keys were removed
    */
   pruneUpdatedBefore(cutoff: Date | number): number;
@@ -191,7 +194,10 @@ export interface OrchestrationContext {
 
   /** A random UUID of version 4, the same on replay. */
   newGuid(): string;
-  /** Milliseconds since the Unix epoch at the turn being run; never goes back. */
+  /**
+   * Milliseconds since the Unix epoch at the turn being run. Never goes back, in later executions of
+   * the instance neither; turns may share a millisecond.
+   */
   utcNowMs(): number;
   /** {@link utcNowMs} as a date. */
   utcNow(): Date;

@@ -13,6 +13,8 @@ export interface FailureDetails {
   readonly data: unknown;
   readonly stack: string | undefined;
   readonly cause: Failure | undefined;
+  /** The errors of an `AggregateError`. */
+  readonly errors?: readonly Failure[] | undefined;
 }
 
 function toDetails(failure: Failure): FailureDetails {
@@ -22,6 +24,7 @@ function toDetails(failure: Failure): FailureDetails {
     data: failure.data,
     stack: failure.stack,
     cause: failure.cause,
+    ...(failure.errors !== undefined && { errors: failure.errors }),
   };
 }
 
@@ -29,7 +32,11 @@ function toDetails(failure: Failure): FailureDetails {
 export function toCause(failure: Failure | undefined): Error | undefined {
   if (failure === undefined) return undefined;
   const cause = toCause(failure.cause);
-  const error = new Error(failure.message, cause === undefined ? undefined : { cause });
+  const options = cause === undefined ? undefined : { cause };
+  const error =
+    failure.errors === undefined
+      ? new Error(failure.message, options)
+      : new AggregateError(failure.errors.map(toCause), failure.message, options);
   error.name = failure.name;
   if (failure.stack !== undefined) error.stack = failure.stack;
   if (typeof failure.data === "object" && failure.data !== null) Object.assign(error, failure.data);

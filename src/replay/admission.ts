@@ -6,8 +6,13 @@
  * I2. Nothing is dropped silently: every refused message comes back with its reason (guarantee G8).
  */
 
-import type { RecordedEvent } from "../history/event.ts";
-import type { CompletionMessage, InstanceMessage } from "../history/message.ts";
+import type { EncodedValue, OrchestrationStarted, RecordedEvent } from "../history/event.ts";
+import type {
+  CompletionMessage,
+  ContinueMessage,
+  InstanceMessage,
+  StartMessage,
+} from "../history/message.ts";
 import type { Execution } from "./execution.ts";
 import type { OperationKind } from "./operation.ts";
 
@@ -131,4 +136,22 @@ function drop(
   sourceEventId?: number,
 ): Admission {
   return { kind: "dropped", dropped: { kind: message.kind, reason, sourceEventId } };
+}
+
+/** How an execution begins. */
+export function toStartedEvent(
+  message: StartMessage | ContinueMessage,
+  execution: Execution,
+): Omit<OrchestrationStarted<EncodedValue>, "eventId" | "timestampMs"> {
+  return {
+    kind: "OrchestrationStarted",
+    name: message.name,
+    version: execution.version,
+    input: message.input,
+    instanceId: execution.instanceId,
+    executionId: message.kind === "start" ? 1 : message.executionId,
+    seed: message.seed,
+    parent: message.parent,
+    customStatus: message.kind === "start" ? undefined : message.customStatus,
+  };
 }

@@ -75,7 +75,9 @@ export class LiveKeyValueStore implements KeyValueStore {
         "Cannot prune the key-value store: the cutoff is not a point in time; pass a Date or milliseconds since the Unix epoch",
       );
     }
-    const keys = view.keysUpdatedBefore(cutoffMs);
+    // By order, not by millisecond: turns may share one, and up to now everything is before now.
+    const isNow = cutoffMs >= this.#execution.nowMs;
+    const keys = view.keysUpdatedBefore(isNow ? Infinity : cutoffMs);
     for (const key of keys) this.#clearKey(view, key);
     return keys.length;
   }

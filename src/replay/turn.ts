@@ -17,12 +17,11 @@ import { describeEvent } from "../history/describe.ts";
 import {
   isTerminal,
   type EncodedValue,
-  type OrchestrationStarted,
   type RecordedEvent,
   type TerminalEvent,
 } from "../history/event.ts";
 import type { Failure } from "../history/failure.ts";
-import type { ContinueMessage, InstanceMessage, StartMessage } from "../history/message.ts";
+import type { InstanceMessage } from "../history/message.ts";
 import {
   ActivityError,
   NondeterminismError,
@@ -30,19 +29,17 @@ import {
   type Divergence,
 } from "../orchestration/errors.ts";
 import { describeAction, isActionEvent, isMatch, type ActionEvent } from "./action.ts";
-import { Admitter, type DroppedMessage } from "./admission.ts";
+import { Admitter, toStartedEvent, type DroppedMessage } from "./admission.ts";
 import { concludeTurn, type TurnConclusion } from "./conclusion.ts";
 import {
   corruptHistory,
-  describeEnd,
-  foreignAwait,
-  isSameEnd,
   mismatch,
   orphanCompletion,
   orphanMessage,
   toDivergence,
 } from "./divergence.ts";
 import type { Execution } from "./execution.ts";
+import { assertFaithful } from "./fidelity.ts";
 import type { GuardMode, GuardTrip } from "./guards.ts";
 import { guardError } from "./guards.ts";
 import type { Operation } from "./operation.ts";
@@ -159,7 +156,11 @@ class Turn implements WindowTask {
     execution.turn = undefined;
     if (this.#divergence === undefined) {
       try {
-        this.#assertFaithful();
+        assertFaithful(execution, {
+          recordedEnd: this.#recordedEnd,
+          endedBefore: this.#endedBefore,
+          isStopped: this.#cancelReason !== undefined || this.#systemFailure !== undefined,
+        });
         this.#onResult({
           kind: "concluded",
           dropped: this.#dropped,
@@ -213,6 +214,8 @@ class Turn implements WindowTask {
         "it is empty and nothing starts the execution",
       );
     }
+    // Time goes on where the last execution ended.
+    if (first.kind === "continueAsNew") this.#execution.nowMs = first.atMs ?? 0;
     this.#record(toStartedEvent(first, this.#execution));
     if (first.kind === "continueAsNew") {
       for (const { name, data } of first.carried)
@@ -418,62 +421,4 @@ class Turn implements WindowTask {
   #mismatch(event: RecordedEvent, actual: string, source: string | undefined): NondeterminismError {
     return mismatch(this.#execution.instanceId, { event, actual, source });
   }
-
-  /** The checks that need the whole turn: early ends, foreign awaits, guards (weakness R13). */
-  #assertFaithful(): void {
-    const execution = this.#execution;
-    if (execution.violation !== undefined) throw new NondeterminismError(execution.violation);
-    if (this.#recordedEnd !== undefined) {
-      this.#assertSameEnd(this.#recordedEnd);
-      return;
-    }
-    if (this.#endedBefore !== undefined) {
-      throw mismatch(execution.instanceId, {
-        event: this.#endedBefore,
-        expected: `${describeEvent(this.#endedBefore)} and then a function that goes on`,
-        actual: `an end: it ${describeEnd(execution.end)}`,
-        source: execution.lastSource,
-      });
-    }
-    if (
-      execution.end === undefined &&
-      this.#cancelReason === undefined &&
-      this.#systemFailure === undefined &&
-      !this.#waitsForSomething()
-    ) {
-      throw foreignAwait(execution);
-    }
-  }
-
-  #waitsForSomething(): boolean {
-    const { operations, actions } = this.#execution;
-    for (const operation of operations.values()) if (operation.isOpen) return true;
-    return actions.toArray().some(({ operation }) => operation?.isOpen === true);
-  }
-
-  #assertSameEnd(recorded: TerminalEvent<EncodedValue>): void {
-    const { end, actions, lastSource } = this.#execution;
-    const extra = actions.peek();
-    if (extra !== undefined)
-      throw this.#mismatch(recorded, describeAction(extra.draft), extra.source);
-    if (this.#cancelReason !== undefined || this.#systemFailure !== undefined) return;
-    if (!isSameEnd(recorded, end)) throw this.#mismatch(recorded, describeEnd(end), lastSource);
-  }
-}
-
-function toStartedEvent(
-  message: StartMessage | ContinueMessage,
-  execution: Execution,
-): Omit<OrchestrationStarted<EncodedValue>, "eventId" | "timestampMs"> {
-  return {
-    kind: "OrchestrationStarted",
-    name: message.name,
-    version: execution.version,
-    input: message.input,
-    instanceId: execution.instanceId,
-    executionId: message.kind === "start" ? 1 : message.executionId,
-    seed: message.seed,
-    parent: message.parent,
-    customStatus: message.kind === "start" ? undefined : message.customStatus,
-  };
 }

@@ -4,7 +4,7 @@ import type { EncodedValue } from "../history/event.ts";
 import { toFailure } from "../history/failure.ts";
 import { decodeActivityRequest, type ActivityRequest } from "../history/message.ts";
 import { systemClock } from "../foundation/clock.ts";
-import { UsageError } from "../foundation/errors.ts";
+import { UsageError, ValidationError } from "../foundation/errors.ts";
 import { invariant } from "../foundation/invariant.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
@@ -125,12 +125,26 @@ export class ActivityRun {
   /** Hands the input to the user's function. @returns Its result, encoded */
   async #call(delivery: Delivery, run: (input: never) => unknown): Promise<EncodedValue> {
     const { name } = this.claimed;
+    const returned = await run((await this.#checkInput(delivery.input)) as never);
+    try {
+      return await this.#encodeResult(returned, `the result of activity "${name}"`);
+    } catch (error) {
+      throw finalError(error); // The function has done its work: a retry would do it again.
+    }
+  }
+
+  async #checkInput(input: unknown): Promise<unknown> {
+    try {
+      const subject = `the input of activity "${this.claimed.name}"`;
+      return await validate(this.#definition.input, input, subject);
+    } catch (error) {
+      throw error instanceof ValidationError ? finalError(error) : error;
+    }
+  }
+
+  async #encodeResult(returned: unknown, subject: string): Promise<EncodedValue> {
     const { codec, payloadBytesMax } = this.#settings;
-    const { input: schema, output } = this.#definition;
-    const given = validate(schema, delivery.input, `the input of activity "${name}"`);
-    const returned = await run((given instanceof Promise ? await given : given) as never);
-    const subject = `the result of activity "${name}"`;
-    const checked = validate(output, returned, subject);
+    const checked = validate(this.#definition.output, returned, subject);
     const result: unknown = checked instanceof Promise ? await checked : checked;
     if (result === undefined) return undefined;
     const encoded = codec.encode(result, subject);
@@ -212,4 +226,11 @@ export class ActivityRun {
     if (outcome.kind !== "accepted") this.abort("lost");
     this.#assertWanted();
   }
+}
+
+/** Marks an error that comes again however often the activity is tried. */
+function finalError(error: unknown): unknown {
+  if (error instanceof Error && Object.isExtensible(error))
+    Object.defineProperty(error, "isNonRetryable", { value: true, configurable: true });
+  return error;
 }

@@ -130,7 +130,7 @@ function toContinued(
   { nextSeed }: EffectOptions,
 ): ContinuedExecution | undefined {
   if (outcome.kind !== "continuedAsNew") return undefined;
-  const { executionId, name, version, parent, startedMs } = subject;
+  const { executionId, name, version, parent, startedMs, nowMs } = subject;
   const body = encodeMessage({
     kind: "continueAsNew",
     executionId: executionId + 1,
@@ -140,6 +140,7 @@ function toContinued(
     seed: nextSeed(),
     parent,
     carried: outcome.carried,
+    atMs: nowMs,
     customStatus: outcome.customStatus,
   });
   return { executionId, name, version, output: outcome.input, startedMs, body };

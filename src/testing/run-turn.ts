@@ -8,7 +8,14 @@
 import { jsonCodec } from "../foundation/json.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { mapValues } from "../history/codec.ts";
-import type { HistoryEvent, RecordedEvent } from "../history/event.ts";
+import {
+  isTerminal,
+  type EncodedValue,
+  type HistoryEvent,
+  type RecordedEvent,
+  type TerminalEvent,
+} from "../history/event.ts";
+import { CANCELED, type Failure } from "../history/failure.ts";
 import type { OrchestrationContext } from "../orchestration/context.ts";
 import { defineOrchestration, type OrchestrationDefinition } from "../orchestration/define.ts";
 import { NondeterminismError } from "../orchestration/errors.ts";
@@ -44,7 +51,7 @@ export interface RunTurnResult<Out> {
   /** The given history and what this turn recorded; append completions and run again. */
   readonly history: HistoryEvent[];
   readonly actions: TestAction[];
-  /** Undefined while the orchestration waits. */
+  /** Undefined while the orchestration waits; of a finished history, how it ended. */
   readonly output: TestOutput<Out> | undefined;
 }
 
@@ -105,6 +112,7 @@ export async function runTurn<In, Out>(
     startTurn(execution, { history: recorded, recordedCount, messages: [], nowMs }, resolve);
   });
   if (result.kind === "diverged") throw new NondeterminismError(result.divergence);
+  const last = recorded.at(-1);
   const events = result.events.map((event) => mapValues(event, (value) => execution.decode(value)));
   return {
     history: [
@@ -114,7 +122,10 @@ export async function runTurn<In, Out>(
     actions: events.filter((_, i) =>
       isActionEvent(result.events[i] as RecordedEvent),
     ) as TestAction[],
-    output: toOutput(result, execution),
+    output:
+      last !== undefined && isTerminal(last)
+        ? toRecordedOutput(last, execution)
+        : toOutput(result, execution),
   };
 }
 
@@ -151,6 +162,27 @@ const ARRIVALS: readonly HistoryEvent["kind"][] = [
   "OrchestrationCancelRequested",
 ];
 
+/** How a history says that the execution ended. */
+function toRecordedOutput<Out>(
+  end: TerminalEvent<EncodedValue>,
+  execution: Execution,
+): TestOutput<Out> {
+  switch (end.kind) {
+    case "OrchestrationCompleted":
+      return { kind: "completed", value: execution.decode(end.output) as Out };
+    case "OrchestrationContinuedAsNew":
+      return { kind: "continuedAsNew", input: execution.decode(end.input) };
+    case "OrchestrationFailed":
+      return end.failure.code === CANCELED
+        ? { kind: "canceled", reason: end.failure.message }
+        : toFailed(end.failure);
+  }
+}
+
+function toFailed({ name, message, code }: Failure): TestOutput<never> {
+  return { kind: "failed", error: { name, message, code } };
+}
+
 function toOutput<Out>(
   result: Extract<TurnResult, { kind: "concluded" }>,
   execution: Execution,
@@ -165,9 +197,7 @@ function toOutput<Out>(
       return { kind: "continuedAsNew", input: execution.decode(outcome.input) };
     case "canceled":
       return { kind: "canceled", reason: outcome.failure.message };
-    case "failed": {
-      const { name, message, code } = outcome.failure;
-      return { kind: "failed", error: { name, message, code } };
-    }
+    case "failed":
+      return toFailed(outcome.failure);
   }
 }

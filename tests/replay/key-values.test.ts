@@ -3,7 +3,15 @@
 import { describe, expect, test } from "vitest";
 
 import type { OrchestrationContext } from "../../src/orchestration/context.ts";
-import { activityCompleted as done, encode, play, raised, Story } from "../support/story.ts";
+import {
+  activityCompleted as done,
+  createExecution,
+  encode,
+  play,
+  raised,
+  runOneTurn,
+  Story,
+} from "../support/story.ts";
 
 type Ctx = OrchestrationContext;
 
@@ -181,26 +189,58 @@ describe("ctx.kv", () => {
     expect(last.keyValues).toBe(undefined);
   });
 
-  test("S297 prune removes older keys only, counts them, and cutoff 0 removes none", async () => {
+  test("F15 S297 prune at or after now takes everything written so far, earlier what is older, cutoff 0 nothing", async () => {
     const { output, last } = await play(
       async (ctx: Ctx) => {
         ctx.kv.set("first turn", 1);
         await ctx.scheduleWait("go");
         ctx.kv.set("this turn", 1);
-        const counts = [ctx.kv.pruneUpdatedBefore(0), ctx.kv.pruneUpdatedBefore(ctx.utcNow())];
-        const left = ctx.kv.keys();
-        counts.push(ctx.kv.pruneUpdatedBefore(ctx.utcNowMs() + 1));
-        return [counts, left, ctx.kv.size];
+        const { kv } = ctx;
+        const counts = [kv.pruneUpdatedBefore(0), kv.pruneUpdatedBefore(ctx.utcNowMs() - 1)];
+        const left = kv.keys();
+        counts.push(kv.pruneUpdatedBefore(ctx.utcNow()));
+        kv.set("later", 1);
+        counts.push(kv.pruneUpdatedBefore(ctx.utcNowMs() + 1));
+        return [counts, left, kv.size];
       },
       [[raised("go")]],
       { keyValues: snapshot({ old: 1 }) },
     );
-    expect(output).toEqual([[0, 2, 1], ["this turn"], 0]);
+    expect(output).toEqual([[0, 2, 1, 1], ["this turn"], 0]);
     expect(last.keyValues?.changes.map(({ key }) => key)).toEqual([
       "this turn",
       "first turn",
       "old",
+      "later",
     ]);
+  });
+
+  test("F15 turns of the same millisecond: prune at now takes what the turn before wrote", async () => {
+    const story = new Story(async (ctx: Ctx) => {
+      ctx.kv.set("before", 1);
+      await ctx.scheduleWait("go");
+      return [ctx.kv.pruneUpdatedBefore(ctx.utcNow()), ctx.kv.size];
+    });
+    await story.start();
+    story.nowMs -= 10;
+    const last = await story.turn(raised("go"));
+    expect(last.outcome).toMatchObject({ output: "[1,0]" });
+  });
+
+  test("F15 time goes on in the next execution where the last one ended, whatever the clock says", async () => {
+    const execution = createExecution((ctx: Ctx) => ctx.utcNowMs());
+    const message = {
+      kind: "continueAsNew",
+      executionId: 2,
+      name: "test",
+      input: undefined,
+      seed: "s",
+      carried: [],
+      customStatus: undefined,
+      atMs: 5_000,
+    } as const;
+    const result = await runOneTurn(execution, { history: [], messages: [message], nowMs: 3_000 });
+    expect(result).toMatchObject({ outcome: { output: "5000" } });
   });
 
   test("S298 R12 a prune decides on recorded times: replayed later, it takes the same keys", async () => {

@@ -46,6 +46,32 @@ describe("runTurn()", () => {
     ]);
   });
 
+  test("F26 a finished history gives how it ended: every kind of end", async () => {
+    const ends: readonly (readonly [(ctx: OrchestrationContext) => unknown, TestEvent[]])[] = [
+      [() => ({ n: 7 }), []],
+      [() => undefined, []],
+      [(ctx) => ctx.continueAsNew({ n: 1 }), []],
+      [
+        () => {
+          throw new NonRetryableError("no use");
+        },
+        [],
+      ],
+      [
+        (ctx) => ctx.scheduleWait("never"),
+        [{ kind: "OrchestrationCancelRequested", eventId: 3, reason: "why" }],
+      ],
+    ];
+    for (const [code, more] of ends) {
+      const first = await runTurn([started], code);
+      const ended = more.length === 0 ? first : await runTurn([...first.history, ...more], code);
+      const again = await runTurn(ended.history, code);
+      expect(ended.output).not.toBe(undefined);
+      expect(again.output).toEqual(ended.output);
+      expect([again.actions, again.history]).toEqual([[], ended.history]);
+    }
+  });
+
   test("takes a bare function, and gives every kind of end", async () => {
     const end = async (code: (ctx: OrchestrationContext) => unknown, more: TestEvent[] = []) =>
       (await runTurn([started, ...more], code)).output;
