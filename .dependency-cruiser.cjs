@@ -6,7 +6,7 @@
 
 const ground = ["foundation"];
 const memory = [...ground, "history"];
-const hands = [...memory, "orchestration", "provider", "observability", "replay"];
+const hands = [...memory, "orchestration", "provider", "observability", "replay", "effects"];
 
 /** Room to the rooms that it may import. */
 const law = {
@@ -17,6 +17,7 @@ const law = {
   provider: [...memory, "observability"],
   conformance: [...memory, "provider"],
   replay: [...memory, "orchestration"],
+  effects: [...memory, "provider", "replay"],
   runtime: hands,
   client: hands,
   testing: [...hands, "runtime", "client", "providers"],

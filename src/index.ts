@@ -16,6 +16,7 @@ export type {
 } from "./client/management.ts";
 export type { TransactionOption } from "./client/connection.ts";
 export type { DeliveryOutcome, SendOptions } from "./client/messages.ts";
+export type { TerminationOutcome } from "./client/termination.ts";
 export type { StartOptions } from "./client/start.ts";
 export type {
   CanceledStatus,

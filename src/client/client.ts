@@ -49,6 +49,7 @@ import {
   type KnownStatus,
   type OrchestrationStatus,
 } from "./status.ts";
+import { terminateInstance, type TerminationOutcome } from "./termination.ts";
 import { waitForEnd, waitForKey, waitForStatusChange, type WaitOptions } from "./wait.ts";
 
 export interface ClientOptions {
@@ -176,6 +177,9 @@ export class Client {
    * Asks an instance to cancel itself and its children. Resolves when the request is durable; in a
    * transaction of yours, when it is written there.
    *
+   * One that has not begun (a delayed start, too), or that is parked, has ended when the call
+   * resolves. In a transaction it ends soon after the commit instead.
+   *
    * @returns `dropped` when there is nothing to cancel
    */
   async cancelInstance(
@@ -184,6 +188,21 @@ export class Client {
     options: SendOptions = {},
   ): Promise<DeliveryOutcome> {
     return sendCancel(this.#connection, instanceId, reason, options);
+  }
+
+  /**
+   * Ends an instance and its children at once, without running their code: also one that is parked,
+   * delayed, waits for code that no runtime has, or is held by another process. Needs no live runtime.
+   * Its status is `Canceled`, with `isTerminated`. Resolves when the end is durable. Its activities are
+   * told to stop (their `signal`), on other nodes within a third of their lease; what they still
+   * return is dropped.
+   *
+   * @param reason - Shown to clients; at most `payloadBytesMax` bytes. @default ""
+   * @returns `alreadyFinished` when its end came first
+   * @throws UsageError `invalid_argument`, `payload_too_large`
+   */
+  async terminateInstance(instanceId: string, reason = ""): Promise<TerminationOutcome> {
+    return terminateInstance(this.#connection, { instanceId, runId: undefined, reason });
   }
 
   /**

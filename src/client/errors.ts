@@ -33,15 +33,19 @@ export class OrchestrationCanceledError extends DuroxideError {
   override readonly name = "OrchestrationCanceledError";
   readonly instanceId: string;
   readonly reason: string;
+  /** Whether it was ended by `terminateInstance`, without its code. */
+  readonly isTerminated: boolean;
 
-  constructor(instanceId: string, reason: string) {
+  constructor(instanceId: string, reason: string, isTerminated = false) {
     const why = reason === "" ? "" : `: ${reason}`;
-    super("orchestration_canceled", `Orchestration "${instanceId}" was canceled${why}`, {
+    const how = isTerminated ? "terminated" : "canceled";
+    super("orchestration_canceled", `Orchestration "${instanceId}" was ${how}${why}`, {
       category: "application",
-      details: { reason },
+      details: { reason, isTerminated },
     });
     this.instanceId = instanceId;
     this.reason = reason;
+    this.isTerminated = isTerminated;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type SendOptions,
 } from "./messages.ts";
 import { readStatus, type OrchestrationStatus } from "./status.ts";
+import { terminateInstance, type TerminationOutcome } from "./termination.ts";
 import { waitForEnd, type WaitOptions } from "./wait.ts";
 
 export class OrchestrationHandle<Out = unknown> {
@@ -42,7 +43,7 @@ export class OrchestrationHandle<Out = unknown> {
       case "Failed":
         throw new OrchestrationFailedError(this.instanceId, status.error);
       case "Canceled":
-        throw new OrchestrationCanceledError(this.instanceId, status.reason);
+        throw new OrchestrationCanceledError(this.instanceId, status.reason, status.isTerminated);
     }
   }
 
@@ -54,6 +55,15 @@ export class OrchestrationHandle<Out = unknown> {
   /** See `Client.cancelInstance`. */
   async cancel(reason = "", options: SendOptions = {}): Promise<DeliveryOutcome> {
     return sendCancel(this.#connection, this.instanceId, reason, options);
+  }
+
+  /** See `Client.terminateInstance`. */
+  async terminate(reason = ""): Promise<TerminationOutcome> {
+    return terminateInstance(this.#connection, {
+      instanceId: this.instanceId,
+      runId: undefined,
+      reason,
+    });
   }
 
   /** See `Client.raiseEvent`. */

@@ -18,11 +18,8 @@ describe("raiseEvent(), enqueueEvent(), cancelInstance()", () => {
       await client.raiseEvent("a", "Poke"),
       await client.enqueueEvent("a", orders, { sku: "lamp" }),
       await client.enqueueEvent("a", "Orders", null),
-      await client.cancelInstance("a", "too late"),
-      await client.cancelInstance("a"),
       await handle.raiseEvent(approval, { by: "Dora" }),
       await handle.enqueueEvent(orders, { sku: "sofa" }),
-      await handle.cancel("again"),
     ];
     expect(outcomes).toEqual(outcomes.map(() => ({ kind: "accepted" })));
     expect((await queued(store))["a"]?.slice(1)).toEqual([
@@ -30,19 +27,35 @@ describe("raiseEvent(), enqueueEvent(), cancelInstance()", () => {
       { kind: "eventRaised", name: "Poke" },
       { kind: "queueMessage", name: "Orders", data: '{"sku":"lamp"}' },
       { kind: "queueMessage", name: "Orders", data: "null" },
-      { kind: "cancel", reason: "too late" },
-      { kind: "cancel", reason: "" },
       { kind: "eventRaised", name: "Approval", data: '{"by":"Dora"}' },
       { kind: "queueMessage", name: "Orders", data: '{"sku":"sofa"}' },
+    ]);
+  });
+
+  test("S193 queue cancellations of an instance that is running", async () => {
+    const { client, store } = await openWorld();
+    await store.release(await store.begin("a"));
+    const handle = client.getHandle("a");
+    expect(await client.cancelInstance("a", "too late")).toEqual({ kind: "accepted" });
+    expect(await client.cancelInstance("a")).toEqual({ kind: "accepted" });
+    expect(await handle.cancel("again")).toEqual({ kind: "accepted" });
+    expect((await queued(store))["a"]).toEqual([
+      { kind: "cancel", reason: "too late" },
+      { kind: "cancel", reason: "" },
       { kind: "cancel", reason: "again" },
     ]);
   });
 
-  test("S192 are kept for an instance that no runtime has met", async () => {
+  test("F49 S192 end an instance that has not begun, with no runtime anywhere", async () => {
     const { client, store } = await openWorld();
     await client.startOrchestration("a", "Order");
     expect(await client.cancelInstance("a", "never mind")).toEqual({ kind: "accepted" });
-    expect((await queued(store))["a"]).toMatchObject([{ kind: "start" }, { kind: "cancel" }]);
+    expect(await client.getOrchestrationStatus("a")).toMatchObject({
+      status: "Canceled",
+      reason: "never mind",
+      isTerminated: false,
+    });
+    expect(await queued(store)).toEqual({});
   });
 
   test("S190 say that nothing hears them", async () => {

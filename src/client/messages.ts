@@ -1,12 +1,12 @@
 /** Sending events, queue messages and cancellations. */
 
-import { UsageError } from "../foundation/errors.ts";
-import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
+import { assertInstanceId } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
 import { encodeMessage, type InstanceMessage } from "../history/message.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
 import { assertOptions, nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
+import { assertReason, endUnlessRunning } from "./termination.ts";
 
 /** What became of a message; both are durable facts, not errors. */
 export type DeliveryOutcome =
@@ -24,16 +24,17 @@ export type DataArguments<T> = undefined extends T
 interface Letter {
   readonly instanceId: string;
   readonly message: InstanceMessage;
+  readonly isUrgent?: boolean;
 }
 
 async function send(
   connection: Connection,
-  { instanceId, message }: Letter,
+  { instanceId, message, isUrgent }: Letter,
   options: SendOptions,
 ): Promise<DeliveryOutcome> {
   const outcome = await write(
     connection,
-    { kind: "sendMessage", message: { instanceId, body: encodeMessage(message) } },
+    { kind: "sendMessage", message: { instanceId, body: encodeMessage(message), isUrgent } },
     options,
   );
   if (outcome.kind === "unknownInstance" || outcome.kind === "finishedInstance") {
@@ -73,12 +74,11 @@ export async function sendCancel(
 ): Promise<DeliveryOutcome> {
   assertInstanceId(instanceId);
   assertOptions(options);
-  if (typeof reason !== "string") {
-    throw new UsageError(
-      "invalid_argument",
-      `Cannot cancel instance "${instanceId}": the reason is a value of type ${typeof reason}; pass a text or leave it out`,
-    );
-  }
-  assertPayloadSize(reason, "the reason of a cancellation", connection.payloadBytesMax);
-  return send(connection, { instanceId, message: { kind: "cancel", reason } }, options);
+  assertReason(connection, reason, `cancel instance "${instanceId}"`);
+  const target = { instanceId, runId: undefined, reason };
+  // A transaction of the user is not left for a look: a store in memory would wait for itself.
+  const mayEnd = options.transaction === undefined && !connection.hub.isRunning(instanceId);
+  if (mayEnd && (await endUnlessRunning(connection, target))) return { kind: "accepted" };
+  const message: InstanceMessage = { kind: "cancel", reason };
+  return send(connection, { instanceId, message, isUrgent: true }, options);
 }

@@ -131,6 +131,7 @@ describe("a runtime of the same process", () => {
       isGathering: false,
       tryStart,
       isRunning: () => false,
+      onEnded: () => undefined,
       onDelivered: () => {},
       onActivitiesReady: () => {},
       onDue: () => {},

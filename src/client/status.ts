@@ -50,6 +50,8 @@ export interface FailedStatus extends Facts {
 export interface CanceledStatus extends Facts {
   readonly status: "Canceled";
   readonly reason: string;
+  /** Whether it was ended by `terminateInstance`, without its code. */
+  readonly isTerminated: boolean;
 }
 
 /** An instance that has ended. */
@@ -67,6 +69,13 @@ export async function readStatus(
   assertInstanceId(instanceId);
   const row = await findRow(connection, instanceId);
   return row === undefined ? { status: "NotFound", instanceId } : toStatus(row, connection.codec);
+}
+
+/** Whether an instance has ended. */
+export function hasEnded<Row extends Pick<InstanceRow, "status">>(
+  row: Row,
+): row is Row & { readonly status: FinishedStatus["status"] } {
+  return row.status !== "Pending" && row.status !== "Running";
 }
 
 const UNKNOWN_FAILURE: Failure = {
@@ -103,6 +112,11 @@ export function toStatus(row: InstanceRow, codec: Codec): KnownStatus {
     case "Failed":
       return { status: "Failed", ...facts, error: row.failure ?? UNKNOWN_FAILURE };
     case "Canceled":
-      return { status: "Canceled", ...facts, reason: row.failure?.message ?? "" };
+      return {
+        status: "Canceled",
+        ...facts,
+        reason: row.failure?.message ?? "",
+        isTerminated: row.failure?.isTerminated === true,
+      };
   }
 }

@@ -14,7 +14,7 @@ import { assertOptions, assertSignal, assertWholeNumber } from "./arguments.ts";
 import { decodeValue, type Connection } from "./connection.ts";
 import { describeKey } from "./key-values.ts";
 import { KeyWatch } from "./key-watch.ts";
-import { toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
+import { hasEnded, toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
 
 export interface WaitOptions {
   /** 0 looks once. @default no limit */
@@ -79,10 +79,6 @@ function toLimits(options: WaitOptions, subject: string): WatchLimits {
   const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout, "`timeout`");
   assertSignal(signal);
   return { timeoutMs, signal, subject };
-}
-
-function hasEnded({ status }: InstanceRow): boolean {
-  return status !== "Pending" && status !== "Running";
 }
 
 interface RowWait {

@@ -11,6 +11,7 @@ import { connections } from "./cases/connections.ts";
 import { contention } from "./cases/contention.ts";
 import { crashes } from "./cases/crashes.ts";
 import { customStatus } from "./cases/custom-status.ts";
+import { endings } from "./cases/endings.ts";
 import { errors } from "./cases/errors.ts";
 import { executions } from "./cases/executions.ts";
 import { fencing } from "./cases/fencing.ts";
@@ -39,6 +40,7 @@ export function conformanceCases(): readonly ConformanceCase[] {
     ...attempts,
     ...codeFilter,
     ...parking,
+    ...endings,
     ...time,
     ...clockJumps,
     ...customStatus,

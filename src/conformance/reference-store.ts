@@ -29,6 +29,7 @@ import {
   type NodeRow,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
+  type QueuedMessage,
   type StoreChange,
   type WriteOperation,
   type WriteOutcome,
@@ -241,6 +242,12 @@ export class ReferenceStore implements Provider {
     if (instance === undefined) return undefined;
     if (executionId < 1 || executionId > instance.row.executionId) return undefined;
     return readHistory(instance, executionId);
+  }
+
+  async readMessages(instanceId: string): Promise<readonly QueuedMessage[]> {
+    this.#assertOpen();
+    const { messages } = this.#data.byId(instanceId) ?? { messages: [] };
+    return messages.map(({ id, body }) => ({ id, body }));
   }
 
   async listExecutions(instanceId: string): Promise<readonly ExecutionRow[]> {

@@ -19,6 +19,7 @@ import type {
   InstanceRow,
   KeyValueChanges,
   NodeId,
+  OutgoingMessage,
   StartRequest,
   TurnEffects,
   WriteOperation,
@@ -46,6 +47,8 @@ export function applyOperation(draft: Draft, operation: WriteOperation): WriteOu
       return sendMessage(draft, operation);
     case "commitTurn":
       return commitTurn(draft, operation);
+    case "endInstance":
+      return endInstance(draft, operation);
     case "completeActivity":
       return completeActivity(draft, operation);
     case "releaseActivity":
@@ -66,13 +69,18 @@ class Outbox {
   droppedMessageCount = 0;
 
   /** Queues a message for a receiver that may not be there. */
-  send(draft: Draft, receiver: StoredInstance | undefined, body: string): WriteOutcome {
+  send(
+    draft: Draft,
+    receiver: StoredInstance | undefined,
+    { body, isUrgent }: Pick<OutgoingMessage, "body" | "isUrgent">,
+  ): WriteOutcome {
     if (receiver === undefined || isFinished(receiver.row.status)) {
       this.droppedMessageCount += 1;
       return { kind: receiver === undefined ? "unknownInstance" : "finishedInstance" };
     }
     const message = { id: draft.data.nextNumber(), body, writtenMs: draft.nowMs };
     receiver.messages.push(message);
+    if (isUrgent === true) receiver.notBeforeMs = 0;
     if (receiver.notBeforeMs <= draft.nowMs) this.#announce(receiver, message);
     return { kind: "accepted", delivered: this.delivered };
   }
@@ -104,7 +112,7 @@ function startInstance(draft: Draft, operation: Operation<"startInstance">): Wri
   draft.insert(instance);
   const out = new Outbox();
   if (firstTurn === undefined) {
-    out.send(draft, instance, request.body);
+    out.send(draft, instance, request);
   } else {
     instance.owner = firstTurn.node;
     instance.epoch = 1;
@@ -151,8 +159,8 @@ function removeTree(draft: Draft, instance: StoredInstance): void {
 }
 
 function sendMessage(draft: Draft, operation: Operation<"sendMessage">): WriteOutcome {
-  const { instanceId, runId, body } = operation.message;
-  return new Outbox().send(draft, findReceiver(draft, instanceId, runId), body);
+  const { instanceId, runId } = operation.message;
+  return new Outbox().send(draft, findReceiver(draft, instanceId, runId), operation.message);
 }
 
 function findReceiver(
@@ -179,13 +187,36 @@ function commitTurn(draft: Draft, operation: Operation<"commitTurn">): WriteOutc
   }
   removeConsumed(instance, consumed);
   instance.activities = instance.activities.filter((it) => !finished.includes(it));
+  return landTurn(draft, instance, effects);
+}
+
+function landTurn(draft: Draft, instance: StoredInstance, effects: TurnEffects): WriteOutcome {
   instance.attempts = 0;
+  instance.notBeforeMs = 0;
   const { blocked: _, ...row } = instance.row;
   instance.row = row;
   const out = new Outbox();
   applyTurn(draft, out, instance, effects);
   const { delivered, droppedMessageCount, refusedStarts } = out;
   return { kind: "committed", delivered, droppedMessageCount, refusedStarts };
+}
+
+function endInstance(draft: Draft, operation: Operation<"endInstance">): WriteOutcome {
+  const { key, lastEventId, effects } = operation;
+  const instance = draft.instance(key);
+  if (instance === undefined) return { kind: "unknownInstance" };
+  if (isFinished(instance.row.status)) return { kind: "finishedInstance" };
+  const { executionId } = instance.row;
+  if (executionId !== effects.executionId) {
+    return claimLost(`execution ${executionId} runs, not ${effects.executionId}`);
+  }
+  const rows = instance.history.filter((row) => row.executionId === executionId);
+  const last = rows.at(-1)?.lastEventId ?? 0;
+  if (last !== lastEventId) {
+    return claimLost(`the history goes on to event ${last}, beyond ${lastEventId}`);
+  }
+  instance.activities = [];
+  return landTurn(draft, instance, effects);
 }
 
 function removeConsumed(instance: StoredInstance, consumed: ConsumedWork): void {
@@ -228,8 +259,8 @@ function applyTurn(draft: Draft, out: Outbox, instance: StoredInstance, turn: Tu
   }
   // Children first: a message of the same turn may be meant for one of them.
   for (const request of turn.starts) startFromTurn(draft, out, request);
-  for (const { instanceId, runId, body } of turn.messages) {
-    out.send(draft, findReceiver(draft, instanceId, runId), body);
+  for (const message of turn.messages) {
+    out.send(draft, findReceiver(draft, message.instanceId, message.runId), message);
   }
 }
 
@@ -313,14 +344,14 @@ function startFromTurn(draft: Draft, out: Outbox, request: StartRequest): void {
     if (existing !== undefined) removeTree(draft, existing);
     const instance = toInstance(draft, request);
     draft.insert(instance);
-    out.send(draft, instance, request.body);
+    out.send(draft, instance, request);
     return;
   }
   if (isSameStart(request, existing.row)) return;
   out.refusedStarts.push(request.instanceId);
   const { onConflict } = request;
   if (onConflict === undefined) return;
-  out.send(draft, findReceiver(draft, onConflict.instanceId, onConflict.runId), onConflict.body);
+  out.send(draft, findReceiver(draft, onConflict.instanceId, onConflict.runId), onConflict);
 }
 
 /** The same request again, or the same call of the same parent. */
@@ -341,7 +372,7 @@ function completeActivity(draft: Draft, operation: Operation<"completeActivity">
   if (activity === undefined || instance === undefined) return lostActivity(draft, claim);
   // It goes even when nobody waits for it any more, or it would be handed out for ever.
   instance.activities = instance.activities.filter((it) => it !== activity);
-  return new Outbox().send(draft, instance, body);
+  return new Outbox().send(draft, instance, { body });
 }
 
 function releaseActivity(draft: Draft, operation: Operation<"releaseActivity">): WriteOutcome {

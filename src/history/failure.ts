@@ -28,6 +28,8 @@ export interface Failure {
   readonly cause?: Failure | undefined;
   /** The errors of an `AggregateError` and its like; the last one says when some were left out. */
   readonly errors?: readonly Failure[] | undefined;
+  /** True when the orchestration was ended without its code. */
+  readonly isTerminated?: boolean | undefined;
   /** True when the thrown error says that a retry cannot help. */
   readonly isNonRetryable?: boolean | undefined;
 }
@@ -69,13 +71,14 @@ export function describeFailure(failure: Failure): string {
   return failure.code === CANCELED ? `canceled: ${failure.message}` : failure.message;
 }
 
-/** The failure of an orchestration that was canceled. */
-export function canceledFailure(reason: string): Failure {
+/** The failure of an orchestration that was canceled, or ended without its code. */
+export function canceledFailure(reason: string, isTerminated = false): Failure {
   return {
     category: "application",
     code: CANCELED,
     name: "CanceledError",
     message: cut(reason, MESSAGE_LENGTH_MAX),
+    ...(isTerminated && { isTerminated }),
   };
 }
 

@@ -81,6 +81,8 @@ export interface ChildFailedMessage {
 export interface CancelMessage {
   readonly kind: "cancel";
   readonly reason: string;
+  /** The instance ends without its code. */
+  readonly isTerminated?: boolean | undefined;
 }
 
 /** A message that brings the outcome of something that the orchestration scheduled. */

@@ -11,6 +11,7 @@ function listener(): LocalRuntime & { readonly told: string[] } {
     isGathering: false,
     tryStart: () => undefined,
     isRunning: () => false,
+    onEnded: () => undefined,
     onDelivered: (messages) => {
       told.push(...messages.map(({ instanceId }) => `delivered ${instanceId}`));
     },

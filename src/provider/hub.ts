@@ -16,6 +16,7 @@ import { CommitPipeline } from "./commit-pipeline.ts";
 import { InstanceWatch } from "./instance-watch.ts";
 import type {
   DeliveredMessage,
+  InstanceKey,
   Provider,
   StartRequest,
   TimerKey,
@@ -34,8 +35,14 @@ export interface LocalRuntime {
    * @returns Undefined when this runtime cannot take it now
    */
   tryStart(request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined;
-  /** Whether it holds the instance and has not seen its end, of which it will tell `StoreHub.watch`. */
-  isRunning(instanceId: string): boolean;
+  /**
+   * Whether it holds the instance and has not seen its end, of which it will tell `StoreHub.watch`.
+   *
+   * @param runId - Only this run of it
+   */
+  isRunning(instanceId: string, runId?: string): boolean;
+  /** The instance was ended from outside: its code and its activities stop. */
+  onEnded(key: InstanceKey): void;
   /** Messages that this process has just made durable. */
   onDelivered(messages: readonly DeliveredMessage[]): void;
   /** Activities without a holder have just become durable, or may have. */
@@ -100,8 +107,8 @@ export class StoreHub {
   }
 
   /** Whether a runtime of this process holds the instance and will tell {@link watch} of its end. */
-  isRunning(instanceId: string): boolean {
-    for (const runtime of this.#runtimes) if (runtime.isRunning(instanceId)) return true;
+  isRunning(instanceId: string, runId?: string): boolean {
+    for (const runtime of this.#runtimes) if (runtime.isRunning(instanceId, runId)) return true;
     return false;
   }
 
@@ -161,6 +168,10 @@ export class StoreHub {
 
   /** (I2) */
   #onCommitted(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
+    for (const [i, operation] of operations.entries()) {
+      if (operation.kind !== "endInstance" || outcomes[i]?.kind !== "committed") continue;
+      for (const runtime of this.#runtimes) runtime.onEnded(operation.key);
+    }
     this.deliver(outcomes);
     if (operations.some(makesActivitiesReady)) {
       for (const runtime of this.#runtimes) runtime.onActivitiesReady();

@@ -4,8 +4,8 @@
  * I1. However many wait, one batched read answers them: after a notification from this process, after
  *     a change by another one, and slowly as a safety net.
  * I2. The first check is made before anything is waited for, so that no change between asking and
- *     waiting is missed; where the caller knows that a change is still to come, and that it will be
- *     told here, nothing is read for it.
+ *     waiting is missed; where the caller knows that a change is still to come, and that this watch
+ *     will be notified of it, nothing is read for it in the first second.
  * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
  */
 
@@ -20,11 +20,15 @@ const READ_MAX = 5_000;
 const SAFETY_POLL_MS = 30_000;
 /** Pause before a store that could not be read is asked again, in milliseconds. */
 const RETRY_MS = 1_000;
+/** What is to come here is looked for after this time all the same: it may come from elsewhere. */
+const VERIFY_MS = 1_000;
 
 /** In milliseconds; for tests. */
 export interface WatchTimes {
   /** @default 30,000 */
   readonly safetyPollMs?: number | undefined;
+  /** @default 1,000 */
+  readonly verifyMs?: number | undefined;
   /** @default 1,000 */
   readonly retryMs?: number | undefined;
 }
@@ -55,6 +59,8 @@ export class InstanceWatch {
   #endWatch: (() => void) | undefined;
   #safetyPoll: ReturnType<typeof setInterval> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #verify: ReturnType<typeof setTimeout> | undefined;
+  readonly #unverified = new Set<string>();
   readonly #times: WatchTimes;
 
   constructor(provider: Provider, times: WatchTimes = {}) {
@@ -83,7 +89,8 @@ export class InstanceWatch {
     };
     const release = limitWait(deferred, limits);
     this.#add(instanceId, waiter);
-    if (limits.isToCome !== true) this.notify(instanceId); // (I2)
+    if (limits.isToCome === true) this.#verifySoon(instanceId);
+    else this.notify(instanceId); // (I2)
     try {
       return await deferred.promise;
     } finally {
@@ -133,6 +140,20 @@ export class InstanceWatch {
     this.#safetyPoll = undefined;
     clearTimeout(this.#retry);
     this.#retry = undefined;
+    clearTimeout(this.#verify);
+    this.#verify = undefined;
+    this.#unverified.clear();
+  }
+
+  /** One timer for all that begin to wait while it runs. */
+  #verifySoon(instanceId: string): void {
+    this.#unverified.add(instanceId);
+    this.#verify ??= setTimeout(() => {
+      this.#verify = undefined;
+      const instanceIds = [...this.#unverified];
+      this.#unverified.clear();
+      for (const id of instanceIds) this.notify(id);
+    }, this.#times.verifyMs ?? VERIFY_MS);
   }
 
   /** Anything may have changed. */

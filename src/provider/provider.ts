@@ -85,6 +85,13 @@ export interface OutgoingMessage {
    * against an instance that was deleted and started again under the same id.
    */
   readonly runId?: string | undefined;
+  /**
+   * Also wakes a receiver that is parked or whose start is delayed: it is claimable at once, with
+   * everything that is queued for it.
+   *
+   * @default false
+   */
+  readonly isUrgent?: boolean | undefined;
 }
 
 export interface NewActivity {
@@ -211,6 +218,19 @@ export type WriteOperation =
       readonly consumed: ConsumedWork;
       readonly effects: TurnEffects;
     }
+  /**
+   * Lands the last turn of an unfinished instance for a caller that holds no claim, whoever holds one:
+   * parked, delayed and held instances alike. Every claim on it and on its activities is void then,
+   * and nothing of it is left in any queue. Refused when a turn has landed that the caller has not read.
+   */
+  | {
+      readonly kind: "endInstance";
+      readonly key: InstanceKey;
+      /** The last event of the execution that the caller has read; 0 when there was none. */
+      readonly lastEventId: number;
+      /** Those of a turn that ends the instance. */
+      readonly effects: TurnEffects;
+    }
   /** Puts the completion of an activity into its instance's queue and removes the activity. */
   | {
       readonly kind: "completeActivity";
@@ -284,7 +304,7 @@ export type WriteOutcome =
   | { readonly kind: "accepted"; readonly delivered: readonly DeliveredMessage[] }
   | { readonly kind: "unknownInstance" }
   | { readonly kind: "finishedInstance" }
-  /** The claim is not current: another node took over, or the work is gone. */
+  /** The claim, or what the caller has read, is not current: another node took over, or the work is gone. */
   | { readonly kind: "claimLost"; readonly reason: string };
 
 export interface QueuedMessage {
@@ -523,6 +543,11 @@ export interface Provider extends AsyncDisposable {
 
   readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]>;
   readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined>;
+  /**
+   * What is queued for an instance, hidden or not, in the order of its delivery; empty when the
+   * instance is unknown or has finished.
+   */
+  readMessages(instanceId: string): Promise<readonly QueuedMessage[]>;
   /** Oldest first; empty when the instance is unknown. */
   listExecutions(instanceId: string): Promise<readonly ExecutionRow[]>;
   listInstances(query: ListQuery): Promise<ListPage>;

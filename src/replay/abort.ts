@@ -1,21 +1,25 @@
 /**
- * The end of an execution whose code cannot be run: poison, a divergence under the policy "fail", or
- * a cancellation of what is parked.
+ * The end of an execution without its code: a termination, poison, a divergence under the policy
+ * "fail", or a cancellation of what is parked or has not begun.
  *
  * Reads from history what is outstanding, so that children are cancelled and queued activities are
  * not run (weaknesses R9, R17, R18).
  */
 
+import { decodeEvents, type EncodedTurn } from "../history/codec.ts";
 import type { OrchestrationStarted, EncodedValue, RecordedEvent } from "../history/event.ts";
 import { CANCELED, type Failure } from "../history/failure.ts";
 import type { ContinueMessage, InstanceMessage, StartMessage } from "../history/message.ts";
 import type { TurnConclusion } from "./conclusion.ts";
 
-export interface AbortInput {
-  /** Everything recorded of the execution; empty when it has not begun or cannot be decoded. */
-  readonly history: readonly RecordedEvent[];
-  /** The highest recorded event id, also when the history cannot be decoded. */
+/** What is recorded of one turn. */
+export interface RecordedTurn extends EncodedTurn {
   readonly lastEventId: number;
+}
+
+export interface AbortInput {
+  /** Everything recorded of the execution; empty when it has not begun. */
+  readonly rows: readonly RecordedTurn[];
   readonly messages: readonly InstanceMessage[];
   readonly instanceId: string;
   readonly version: string;
@@ -25,12 +29,14 @@ export interface AbortInput {
 
 /** A turn that ends the execution with a failure and cancels what is outstanding. */
 export function abortExecution(input: AbortInput): TurnConclusion {
-  const { history, messages, nowMs, failure } = input;
+  const { rows, messages, nowMs, failure } = input;
+  const history = decodeWhatCanBe(rows);
   const events: RecordedEvent[] = [];
   const start = messages.find(isStart);
-  if (input.lastEventId === 0 && start !== undefined) events.push(toStarted(input, start));
+  let lastEventId = rows.at(-1)?.lastEventId ?? 0;
+  if (lastEventId === 0 && start !== undefined) events.push(toStarted(input, start));
   const timestampMs = Math.max(nowMs, history.at(-1)?.timestampMs ?? 0);
-  let lastEventId = Math.max(input.lastEventId, events.length);
+  lastEventId = Math.max(lastEventId, events.length);
   const cancel = messages.find((message) => message.kind === "cancel");
   if (cancel !== undefined) {
     lastEventId += 1;
@@ -44,6 +50,7 @@ export function abortExecution(input: AbortInput): TurnConclusion {
   events.push({ kind: "OrchestrationFailed", eventId: lastEventId + 1, timestampMs, failure });
   const open = findOpen(history);
   const isCanceled = failure.code === CANCELED;
+  const isTerminated = failure.isTerminated === true;
   return {
     outcome: { kind: isCanceled ? "canceled" : "failed", failure },
     events,
@@ -62,7 +69,8 @@ export function abortExecution(input: AbortInput): TurnConclusion {
             {
               eventId: event.eventId,
               instanceId: event.instanceId,
-              reason: isCanceled ? "parent canceled" : "parent failed",
+              reason: reasonForChildren(failure),
+              ...(isTerminated && { isTerminated }),
             },
           ]
         : [],
@@ -73,6 +81,11 @@ export function abortExecution(input: AbortInput): TurnConclusion {
     traces: [],
     started: [...history, ...events].find((event) => event.kind === "OrchestrationStarted"),
   };
+}
+
+function reasonForChildren({ code, isTerminated }: Failure): string {
+  if (isTerminated === true) return "parent terminated";
+  return code === CANCELED ? "parent canceled" : "parent failed";
 }
 
 function isStart(message: InstanceMessage): message is StartMessage | ContinueMessage {
@@ -95,6 +108,15 @@ function toStarted(
     seed: start.seed,
     parent: start.parent,
   };
+}
+
+/** A history that cannot be read must still be possible to end. */
+function decodeWhatCanBe(rows: readonly RecordedTurn[]): RecordedEvent[] {
+  try {
+    return rows.flatMap((row) => decodeEvents(row));
+  } catch {
+    return [];
+  }
 }
 
 /** Schedules without completion or cancellation. */

@@ -40,6 +40,8 @@ export interface CancelledChild {
   readonly eventId: number;
   readonly instanceId: string;
   readonly reason: string;
+  /** It ends without its code, as its parent did. */
+  readonly isTerminated?: boolean | undefined;
 }
 
 export interface ScheduledStart {

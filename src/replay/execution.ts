@@ -157,6 +157,9 @@ export class Execution implements OperationOwner {
   get random(): SeededRandom {
     return (this.#random ??= createSeededRandom(this.#started?.seed ?? this.instanceId));
   }
+  /** The instance was ended from outside: no window of it begins any more. */
+  isAbandoned = false;
+
   /** Undefined while the function is under way. */
   get end(): FunctionEnd | undefined {
     return this.#end;

@@ -124,7 +124,7 @@ class Turn implements WindowTask {
   }
 
   advance(): boolean {
-    if (this.#divergence !== undefined) return false;
+    if (this.#divergence !== undefined || this.#execution.isAbandoned) return false;
     if (this.#delivery !== undefined) return true;
     // What condemns a turn also ends it: no more user code runs.
     if (this.#execution.violation !== undefined) return false;
@@ -144,6 +144,7 @@ class Turn implements WindowTask {
   deliver(): void {
     const deliver = this.#delivery;
     this.#delivery = undefined;
+    if (this.#execution.isAbandoned) return;
     try {
       deliver?.();
     } catch (error) {

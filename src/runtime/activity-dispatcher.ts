@@ -163,6 +163,14 @@ export class ActivityDispatcher {
     this.#drop(new Set(activities.map((activity) => nameOf({ key, ...activity }))), "canceled");
   }
 
+  /** The instance has ended: none of its activities is wanted any more. */
+  cancelAll(key: InstanceKey): void {
+    const running = [...this.#running.values()].map((run) => run.claimed.claim);
+    const waiting = this.#waiting.toArray().map(({ claimed }) => claimed.claim);
+    const names = [...running, ...waiting].filter((claim) => claim.key === key).map(nameOf);
+    this.#drop(new Set(names), "canceled");
+  }
+
   /** Activities may be claimable in the store. */
   claimMore(): void {
     this.#mayBeMore = true;

@@ -155,9 +155,37 @@ export class OrchestrationDispatcher {
   }
 
   /** See `LocalRuntime.isRunning`. */
-  isRunning(instanceId: string): boolean {
+  isRunning(instanceId: string, runId?: string): boolean {
     const resident = this.#residents.getById(instanceId);
-    return resident?.isHeld === true && !resident.hasEnded;
+    if (resident?.isHeld !== true || resident.hasEnded) return false;
+    return runId === undefined || resident.runId === runId;
+  }
+
+  /** See `LocalRuntime.onEnded`. */
+  onEnded(key: InstanceKey): void {
+    this.#parts.activities.cancelAll(key);
+    const resident = this.#residents.get(key);
+    if (resident === undefined) return;
+    this.#residents.delete(key);
+    resident.hasEnded = true;
+    resident.isHeld = false;
+    resident.execution.isAbandoned = true;
+    this.#parts.settings.logger.log("info", "An instance was ended from outside; its code stops", {
+      instanceId: resident.instanceId,
+      droppedMessageCount: resident.inbox.take().length,
+    });
+  }
+
+  /** Another process has changed these: what is held here and has ended there is let go. */
+  async onChanged(instanceIds: readonly string[]): Promise<void> {
+    const held = instanceIds.filter((instanceId) => this.isRunning(instanceId));
+    if (held.length === 0) return;
+    try {
+      const rows = await this.#parts.hub.provider.readInstances(held);
+      for (const row of rows) if (row.status === "Canceled") this.onEnded(row.key);
+    } catch {
+      // Its next commit is refused, which says the same.
+    }
   }
 
   onDelivered(messages: readonly DeliveredMessage[]): void {

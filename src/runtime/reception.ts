@@ -47,12 +47,12 @@ export class Reception {
     if (claimed.attempts > attemptsMax) {
       return runner.abort(resident, readableItems(claimed), instancePoison(claimed, attemptsMax));
     }
-    if (cause === undefined) return resident;
+    const hasBegun = claimed.row.status !== "Pending";
+    if (cause === undefined && hasBegun) return resident;
     const items = readableItems(claimed);
     const canceled = findCancel(items);
-    // Code that is not here may be elsewhere, and has its say in a canceled turn; data is the same everywhere.
-    const isHopeless = cause.code !== "not_registered";
-    if (isHopeless && canceled !== undefined) return runner.abort(resident, items, canceled);
+    if (canceled !== undefined) return runner.abort(resident, items, canceled);
+    if (cause === undefined) return resident;
     settings.logger.log("warn", cause.message, { instanceId: resident.instanceId });
     return this.#park(resident, cause);
   }

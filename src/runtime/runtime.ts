@@ -6,7 +6,12 @@ import { systemClock } from "../foundation/clock.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
-import type { DeliveredMessage, StartRequest, WriteOutcome } from "../provider/provider.ts";
+import type {
+  DeliveredMessage,
+  InstanceKey,
+  StartRequest,
+  WriteOutcome,
+} from "../provider/provider.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
 import { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { guardNodeCrypto } from "./crypto-guards.ts";
@@ -117,7 +122,11 @@ export class Runtime implements AsyncDisposable {
       },
       tryStart: (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
         this.#orchestrations.tryStart(request, retryMs),
-      isRunning: (instanceId: string) => this.#orchestrations.isRunning(instanceId),
+      isRunning: (instanceId: string, runId?: string) =>
+        this.#orchestrations.isRunning(instanceId, runId),
+      onEnded: (key: InstanceKey) => {
+        this.#orchestrations.onEnded(key);
+      },
       onDelivered: (messages: readonly DeliveredMessage[]) => {
         this.#orchestrations.onDelivered(messages);
       },
@@ -132,7 +141,8 @@ export class Runtime implements AsyncDisposable {
       },
     };
     this.#leaveHub = this.#hub.join(local);
-    this.#endWatch = store.watch(({ hasWork }) => {
+    this.#endWatch = store.watch(({ hasWork, instanceIds }) => {
+      if (instanceIds !== undefined) void this.#orchestrations.onChanged(instanceIds);
       if (hasWork) this.#wake();
     });
     this.#nodes.start();

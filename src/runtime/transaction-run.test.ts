@@ -71,6 +71,7 @@ describe("TransactionRun", () => {
       isGathering: false,
       tryStart: () => undefined,
       isRunning: () => false,
+      onEnded: () => undefined,
       onDelivered: (messages) => {
         delivered.push(...messages.map(({ instanceId }) => instanceId));
       },

@@ -13,6 +13,7 @@
  *     not keep what it does not run.
  */
 
+import { effectBytes, toEffects, type TurnSubject } from "../effects/turn-effects.ts";
 import { decodeEvents } from "../history/codec.ts";
 import type { RecordedEvent } from "../history/event.ts";
 import { encodeMessage } from "../history/message.ts";
@@ -23,7 +24,6 @@ import type { StoreHub } from "../provider/hub.ts";
 import type {
   ActivityClaim,
   BlockedReason,
-  HistoryRow,
   InstanceRow,
   TurnEffects,
   WriteOutcome,
@@ -32,7 +32,6 @@ import { abortExecution } from "../replay/abort.ts";
 import type { TurnConclusion } from "../replay/conclusion.ts";
 import { startTurn, type TurnResult } from "../replay/turn.ts";
 import type { ActivityDispatcher } from "./activity-dispatcher.ts";
-import { effectBytes, toEffects, type TurnSubject } from "./effects.ts";
 import { toConsumed, type InboxItem } from "./inbox.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Parking, toReason } from "./parking.ts";
@@ -71,11 +70,17 @@ export class TurnRunner {
     const items = resident.inbox.take();
     const history = resident.unreadHistory;
     resident.unreadHistory = [];
-    this.#turn(resident, { items, history }, (result) => {
-      void this.#onResult(resident, items, result)
-        .catch((error: unknown) => this.#onStoreError(resident, items, error))
-        .then(onDone);
-    });
+    const end = (fate: Promise<Fate>): void => {
+      void fate.catch((error: unknown) => this.#onStoreError(resident, items, error)).then(onDone);
+    };
+    const terminated = findTermination(items);
+    if (resident.hasEnded) end(Promise.resolve("ended"));
+    else if (terminated !== undefined) end(this.abort(resident, items, terminated));
+    else {
+      this.#turn(resident, { items, history }, (result) => {
+        end(this.#onResult(resident, items, result));
+      });
+    }
   }
 
   #turn(
@@ -93,6 +98,7 @@ export class TurnRunner {
     items: readonly InboxItem[],
     result: TurnResult,
   ): Promise<Fate> {
+    if (resident.hasEnded) return this.#onTooLate(resident, items, "the instance has ended");
     if (result.kind === "concluded") return this.#commit(resident, items, result);
     const explained = await this.#explain(resident, items, result);
     if (explained.kind === "concluded") return this.#commit(resident, items, explained);
@@ -156,8 +162,7 @@ export class TurnRunner {
     const { instanceId, executionId } = resident;
     const rows = (await this.#parts.hub.provider.readHistory(instanceId, executionId)) ?? [];
     const conclusion = abortExecution({
-      history: decodeWhatCanBe(rows),
-      lastEventId: rows.at(-1)?.lastEventId ?? 0,
+      rows,
       messages: items.map((item) => item.message),
       instanceId,
       version: resident.execution.version,
@@ -187,6 +192,7 @@ export class TurnRunner {
     if (outcome.kind !== "committed") {
       activities.unreserve(effects.newActivities);
       const reason = outcome.kind === "claimLost" ? outcome.reason : outcome.kind;
+      if (resident.hasEnded) return this.#onTooLate(resident, items, reason);
       this.#log("warn", resident, "A turn was refused and will be run again from the store", {
         reason,
       });
@@ -204,6 +210,15 @@ export class TurnRunner {
       });
     }
     return this.onCommitted(resident, conclusion, effects, outcome.ended);
+  }
+
+  /** The instance was ended from outside while its turn was under way. */
+  #onTooLate(resident: Resident, items: readonly InboxItem[], reason: string): Fate {
+    this.#log("info", resident, "A turn was dropped: its instance was ended from outside", {
+      reason,
+      messageCount: items.length,
+    });
+    return "ended";
   }
 
   /** The effects of a turn, ready to be written; sets room aside for what this node will run. */
@@ -366,16 +381,16 @@ export class TurnRunner {
 /** How an instance ends that cannot go on and is not wanted any more; undefined while it is. */
 export function findCancel(items: readonly InboxItem[]): Failure | undefined {
   for (const { message } of items) {
-    if (message.kind === "cancel") return canceledFailure(message.reason);
+    if (message.kind === "cancel") return canceledFailure(message.reason, message.isTerminated);
   }
   return undefined;
 }
 
-/** A history that cannot be read must still be possible to end. */
-function decodeWhatCanBe(rows: readonly HistoryRow[]): RecordedEvent[] {
-  try {
-    return rows.flatMap((row) => decodeEvents(row));
-  } catch {
-    return [];
+/** The same for one that is to end although its code could go on. */
+function findTermination(items: readonly InboxItem[]): Failure | undefined {
+  for (const { message } of items) {
+    if (message.kind === "cancel" && message.isTerminated === true)
+      return canceledFailure(message.reason, true);
   }
+  return undefined;
 }

@@ -97,6 +97,7 @@ test("duroxide-ts", () => {
         "StandardSchema",
         "StartOptions",
         "SubOrchestrationOptions",
+        "TerminationOutcome",
         "TestAction",
         "TestEvent",
         "TraceFields",

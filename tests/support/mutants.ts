@@ -287,6 +287,30 @@ export const MUTANTS: readonly Mutant[] = [
       listInstances: ({ cursor: _, ...query }) => store.listInstances(query),
     }),
   ),
+  mutant(
+    "ends an instance whatever has landed since it was read",
+    "endings are refused when a turn has landed that was not read",
+    (store) => ({
+      write: async (operations) => {
+        const { rows } = await store.listInstances({ limit: 1_000 });
+        const changed = operations.map(async (it) => {
+          const row = rows.find(({ key }) => it.kind === "endInstance" && key === it.key);
+          if (it.kind !== "endInstance" || row === undefined) return it;
+          const history = await store.readHistory(row.instanceId, row.executionId);
+          return { ...it, lastEventId: history?.at(-1)?.lastEventId ?? 0 };
+        });
+        return store.write(await Promise.all(changed));
+      },
+    }),
+  ),
+  onWrite(
+    "lets urgent messages wait",
+    "endings of messages: an urgent one wakes a parked instance and a delayed start",
+    (it) => {
+      if (it.kind !== "sendMessage") return it;
+      return { ...it, message: { ...it.message, isUrgent: false } };
+    },
+  ),
   mutant("stays open", "errors closes once, and refuses every call afterwards", () => ({
     close: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,

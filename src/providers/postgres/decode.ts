@@ -86,7 +86,7 @@ function parseBlocked(text: string, sinceMs: number): BlockedReason {
   }
 }
 
-type MessageAnswer = readonly [id: number, body: string];
+export type MessageAnswer = readonly [id: number, body: string];
 type TimerAnswer = readonly [execution: number, eventId: number, fireMs: number];
 /** A row of `history` as an array. */
 export type HistoryAnswer = readonly [
@@ -115,7 +115,7 @@ export function toKeyValues(answer: readonly KeyValueAnswer[] | null): KeyValueM
   return new Map((answer ?? []).map(([key, value, updatedMs]) => [key, { value, updatedMs }]));
 }
 
-function toMessages(answer: readonly MessageAnswer[] | null): QueuedMessage[] {
+export function toMessages(answer: readonly MessageAnswer[] | null): QueuedMessage[] {
   return (answer ?? []).map(([id, body]) => ({ id, body }));
 }
 
@@ -272,7 +272,7 @@ function findBody(operation: WriteOperation, source: Source, position: number): 
     return operation.kind === "completeActivity" ? operation.body : undefined;
   }
   const effects =
-    operation.kind === "commitTurn"
+    operation.kind === "commitTurn" || operation.kind === "endInstance"
       ? operation.effects
       : operation.kind === "startInstance"
         ? operation.firstTurn?.effects

@@ -105,6 +105,12 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
         e: encodeTurn(effects),
       };
     }
+    case "endInstance": {
+      const { key, lastEventId, effects } = operation;
+      reach.keys.add(key);
+      reach.ofEffects(effects);
+      return { k: "end", key: Number(key), last: lastEventId, e: encodeTurn(effects) };
+    }
     case "completeActivity":
       reach.keys.add(operation.claim.key);
       return { k: "complete", ...encodeActivity(operation.claim, reach), b: operation.body };
@@ -176,8 +182,13 @@ function encodeStart(request: StartRequest): Json {
   };
 }
 
-function encodeMessage({ instanceId, body, runId }: OutgoingMessage): Json {
-  return { id: instanceId, b: body, ...(runId !== undefined && { run: runId }) };
+function encodeMessage({ instanceId, body, runId, isUrgent }: OutgoingMessage): Json {
+  return {
+    id: instanceId,
+    b: body,
+    ...(runId !== undefined && { run: runId }),
+    ...(isUrgent === true && { u: 1 }),
+  };
 }
 
 function encodeTurn(effects: TurnEffects): Json {

@@ -1,8 +1,20 @@
 /** What was recorded: the turns of an execution, the executions of an instance, its key-values. */
 
-import type { ExecutionRow, HistoryRow, InstanceStatus } from "../../provider/provider.ts";
+import type {
+  ExecutionRow,
+  HistoryRow,
+  InstanceStatus,
+  QueuedMessage,
+} from "../../provider/provider.ts";
 import { escapeText } from "../../provider/texts.ts";
-import { type HistoryAnswer, type KeyValueMap, toHistoryRow, toKeyValues } from "./decode.ts";
+import {
+  type HistoryAnswer,
+  type KeyValueMap,
+  type MessageAnswer,
+  toHistoryRow,
+  toKeyValues,
+  toMessages,
+} from "./decode.ts";
 import { type InstanceAnswer, toInstanceRow } from "./decode.ts";
 import { INSTANCE_JSON } from "./schema/instance-json.ts";
 import type { ReadJson } from "./listing.ts";
@@ -46,6 +58,15 @@ select (
 from @.instances i
 where i.id = $1::text`;
 
+const READ_MESSAGES = `
+select (
+  select coalesce(json_agg(json_build_array(m.id, m.body) order by m.id), '[]'::json)
+  from @.messages m
+  where m.instance = i.seq
+)::text as answer
+from @.instances i
+where i.id = $1::text`;
+
 type EndedAnswer = readonly [
   execution: number,
   name: string,
@@ -70,6 +91,12 @@ export async function readHistory(
 ): Promise<readonly HistoryRow[] | undefined> {
   const [rows] = await read(READ_HISTORY, [escapeText(instanceId), executionId]);
   return (rows as readonly HistoryAnswer[] | undefined)?.map(toHistoryRow);
+}
+
+/** In the order of their delivery; empty when the instance is unknown. */
+export async function readMessages(read: ReadJson, instanceId: string): Promise<QueuedMessage[]> {
+  const [answer] = await read(READ_MESSAGES, [escapeText(instanceId)]);
+  return toMessages((answer ?? null) as readonly MessageAnswer[] | null);
 }
 
 /** Oldest first; empty when the instance is unknown. */

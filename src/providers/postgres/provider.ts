@@ -33,6 +33,7 @@ import {
   PROVIDER_CONTRACT_VERSION,
   type Provider,
   type ProviderTransactions,
+  type QueuedMessage,
   type StoreChange,
   type WriteOperation,
   type WriteOutcome,
@@ -55,7 +56,7 @@ import {
 } from "./decode.ts";
 import { createPool, type PgPool } from "./driver.ts";
 import { encodeCode, toStorableJson } from "./encode.ts";
-import { readExecutions, readHistory, readKeyValues } from "./executions.ts";
+import { readExecutions, readHistory, readKeyValues, readMessages } from "./executions.ts";
 import { Lane } from "./lane.ts";
 import { ChangeListener } from "./listener.ts";
 import { listInstances } from "./listing.ts";
@@ -330,6 +331,10 @@ export class PostgresProvider implements Provider {
 
   readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined> {
     return this.#call("read", () => readHistory(this.#askAll, instanceId, executionId));
+  }
+
+  readMessages(instanceId: string): Promise<readonly QueuedMessage[]> {
+    return this.#call("read", () => readMessages(this.#askAll, instanceId));
   }
 
   listExecutions(instanceId: string): Promise<readonly ExecutionRow[]> {

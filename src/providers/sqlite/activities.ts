@@ -141,7 +141,7 @@ export interface ActivityPlace {
   readonly instance: number;
   readonly execution: number;
   /** The committing node. */
-  readonly node: number;
+  readonly node: number | undefined;
   readonly nowMs: number;
 }
 
@@ -188,7 +188,7 @@ export class Activities {
       activity.tag ?? null,
       activity.sessionId ?? null,
       toAlwaysVisible(place.nowMs),
-      activity.isClaimed ? place.node : null,
+      activity.isClaimed ? (place.node ?? null) : null,
       activity.isClaimed ? 1 : 0,
     );
   }

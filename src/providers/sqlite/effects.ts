@@ -24,7 +24,8 @@ import { toAlwaysVisible } from "./visibility.ts";
 export interface TurnSubject {
   readonly seq: number;
   readonly id: string;
-  readonly node: number;
+  /** Of an end without claim: none. It leaves no new activities. */
+  readonly node: number | undefined;
 }
 
 /** History, activities, timers and key-values of the turn. */
@@ -170,7 +171,7 @@ export function finishTurn(
   for (const start of effects.starts) startFromTurn(batch, out, start);
   for (const message of effects.messages) {
     const receiver = batch.tables.instances.readReceiver(message.instanceId, message.runId);
-    out.send(batch, receiver, message.body);
+    out.send(batch, receiver, message);
   }
 }
 

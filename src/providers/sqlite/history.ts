@@ -32,6 +32,14 @@ cross join instances i on i.seq = k.value
 cross join history h on h.instance = i.seq and h.execution = i.execution
 order by h.instance, h.first_event_id`;
 
+const READ_LAST_EVENT_ID = `
+select last_event_id
+from history
+where instance = ?
+  and execution = ?
+order by first_event_id desc
+limit 1`;
+
 const SUMMARIZE = `
 select coalesce(sum(event_count), 0) as event_count, min(at_ms) as first_ms, max(at_ms) as last_ms
 from history
@@ -80,6 +88,7 @@ export class History {
   readonly #insert: SqliteStatement;
   readonly #read: SqliteStatement;
   readonly #readCurrent: SqliteStatement;
+  readonly #readLastEventId: SqliteStatement;
   readonly #summarize: SqliteStatement;
   readonly #removeAll: SqliteStatement;
   readonly #insertExecution: SqliteStatement;
@@ -91,6 +100,7 @@ export class History {
     this.#insert = connection.prepare(INSERT);
     this.#read = connection.preparePacked(READ);
     this.#readCurrent = connection.preparePacked(READ_CURRENT);
+    this.#readLastEventId = connection.prepare(READ_LAST_EVENT_ID);
     this.#summarize = connection.prepare(SUMMARIZE);
     this.#removeAll = connection.prepare(REMOVE_ALL);
     this.#insertExecution = connection.prepare(INSERT_EXECUTION);
@@ -120,6 +130,13 @@ export class History {
   /** That of the current execution of some instances, by instance. */
   readCurrent(instances: readonly number[]): Map<number, HistoryRow[]> {
     return byInstance(this.#readCurrent.all(toKeys(instances)), toHistoryRow);
+  }
+
+  /** 0 when nothing is recorded. */
+  readLastEventId(instance: number, executionId: number): number {
+    const row = this.#readLastEventId.get(instance, executionId) as
+      { readonly last_event_id: number } | undefined;
+    return row?.last_event_id ?? 0;
   }
 
   summarize(instance: number, executionId: number): HistorySummary {

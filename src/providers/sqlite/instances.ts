@@ -116,6 +116,11 @@ update instances
 set owner = null, retry_ms = ?, attempts = max(0, attempts - ?)
 where seq = ?`;
 
+const WAKE = `
+update instances
+set retry_ms = 0
+where seq = ?`;
+
 const SET_BLOCKED = `
 update instances
 set blocked = ?
@@ -207,6 +212,7 @@ export class Instances {
   readonly #claim: SqliteStatement;
   readonly #readClaimed: SqliteStatement;
   readonly #release: SqliteStatement;
+  readonly #wake: SqliteStatement;
   readonly #setBlocked: SqliteStatement;
   readonly #unblock: SqliteStatement;
   readonly #nextRetry: SqliteStatement;
@@ -228,6 +234,7 @@ export class Instances {
     this.#claim = connection.prepare(CLAIM);
     this.#readClaimed = connection.preparePacked(READ_CLAIMED);
     this.#release = connection.prepare(RELEASE);
+    this.#wake = connection.prepare(WAKE);
     this.#setBlocked = connection.prepare(SET_BLOCKED);
     this.#unblock = connection.prepare(UNBLOCK);
     this.#nextRetry = connection.prepare(NEXT_RETRY);
@@ -316,6 +323,11 @@ export class Instances {
 
   release(seq: number, retryMs: number, isAttemptCounted: boolean): void {
     this.#release.run(retryMs, isAttemptCounted ? 0 : 1, seq);
+  }
+
+  /** It is parked no longer, and its start no longer delayed. */
+  wake(seq: number): void {
+    this.#wake.run(seq);
   }
 
   setBlocked(seq: number, reason: BlockedReason | null): void {

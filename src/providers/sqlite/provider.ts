@@ -35,6 +35,7 @@ import {
   PROVIDER_CONTRACT_VERSION,
   type Provider,
   type ProviderTransactions,
+  type QueuedMessage,
   type StoreChange,
   type WriteOperation,
   type WriteOutcome,
@@ -270,6 +271,14 @@ export class SqliteProvider implements Provider {
       const row = this.#tables.instances.readById(instanceId);
       if (row === undefined || executionId < 1 || executionId > row.executionId) return undefined;
       return this.#tables.history.read(row.key as number, executionId);
+    });
+  }
+
+  readMessages(instanceId: string): Promise<readonly QueuedMessage[]> {
+    return this.#read(() => {
+      const receiver = this.#tables.instances.readReceiver(instanceId);
+      if (receiver === undefined) return [];
+      return this.#tables.messages.read([receiver.seq]).get(receiver.seq) ?? [];
     });
   }
 

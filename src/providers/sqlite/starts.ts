@@ -47,7 +47,7 @@ export function queueStart(batch: Batch, out: Outbox, start: StartRequest, key: 
   out.send(
     batch,
     { seq: key, id: start.instanceId, status: "Pending", retry_ms: start.notBeforeMs ?? 0 },
-    start.body,
+    start,
   );
 }
 
@@ -63,7 +63,7 @@ export function startFromTurn(batch: Batch, out: Outbox, request: StartRequest):
   const { onConflict } = request;
   if (onConflict === undefined) return;
   const receiver = batch.tables.instances.readReceiver(onConflict.instanceId, onConflict.runId);
-  out.send(batch, receiver, onConflict.body);
+  out.send(batch, receiver, onConflict);
 }
 
 /** The same request again, or the same call of the same parent. */

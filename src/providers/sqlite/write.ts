@@ -53,6 +53,8 @@ function apply(batch: Batch, operation: WriteOperation): WriteOutcome {
       return sendMessage(batch, operation);
     case "commitTurn":
       return commitTurn(batch, operation);
+    case "endInstance":
+      return endInstance(batch, operation);
     case "completeActivity":
       return completeActivity(batch, operation);
     case "releaseActivity":
@@ -115,7 +117,7 @@ function sendMessage(batch: Batch, operation: Operation<"sendMessage">): WriteOu
   const { message } = operation;
   const out = new Outbox();
   const receiver = batch.tables.instances.readReceiver(message.instanceId, message.runId);
-  const undelivered = out.send(batch, receiver, message.body);
+  const undelivered = out.send(batch, receiver, message);
   if (undelivered !== undefined) return { kind: undelivered };
   return { kind: "accepted", delivered: out.delivered };
 }
@@ -137,8 +139,17 @@ function commitTurn(batch: Batch, operation: Operation<"commitTurn">): WriteOutc
     // The end of an instance removes all of its timers.
     for (const timer of consumed.timers) tables.timers.remove(state.seq, timer);
   }
+  return landTurn(batch, state, claim.node as number, effects);
+}
+
+function landTurn(
+  batch: Batch,
+  state: InstanceState,
+  node: number | undefined,
+  effects: TurnEffects,
+): WriteOutcome {
   const out = new Outbox();
-  const subject = { seq: state.seq, id: state.id, node: claim.node as number };
+  const subject = { seq: state.seq, id: state.id, node };
   writeTurnRows(batch, subject, effects);
   changeInstance(batch, state, effects.change);
   finishTurn(batch, out, subject, effects);
@@ -151,6 +162,24 @@ function commitTurn(batch: Batch, operation: Operation<"commitTurn">): WriteOutc
     refusedStarts,
     ...(ended !== undefined && { ended }),
   };
+}
+
+function endInstance(batch: Batch, operation: Operation<"endInstance">): WriteOutcome {
+  const { key, lastEventId, effects } = operation;
+  const { instances, history, activities } = batch.tables;
+  const state = instances.readState(key);
+  if (state === undefined) return { kind: "unknownInstance" };
+  if (isFinished(state.status)) return { kind: "finishedInstance" };
+  if (state.execution !== effects.executionId) {
+    return claimLost(`execution ${state.execution} runs, not ${effects.executionId}`);
+  }
+  const last = history.readLastEventId(state.seq, state.execution);
+  if (last !== lastEventId) {
+    return claimLost(`the history goes on to event ${last}, beyond ${lastEventId}`);
+  }
+  if (state.retry_ms > 0) instances.wake(state.seq);
+  activities.removeAll(state.seq); // Those of a history that cannot be read are named by nobody.
+  return landTurn(batch, state, undefined, effects);
 }
 
 /** Removes finished activities, all of them or none. (I1) */
@@ -167,7 +196,7 @@ function completeActivity(batch: Batch, operation: Operation<"completeActivity">
   if (!batch.tables.activities.removeClaimed(claim)) return lostActivity(claim);
   const out = new Outbox();
   // The activity goes even when nobody waits for it any more, or it would be handed out for ever.
-  const undelivered = out.send(batch, batch.tables.instances.readState(claim.key), body);
+  const undelivered = out.send(batch, batch.tables.instances.readState(claim.key), { body });
   if (undelivered !== undefined) return { kind: undelivered };
   return { kind: "accepted", delivered: out.delivered };
 }

@@ -38,6 +38,7 @@ begin
       when 'commit' then r := @.commit_turn(op, v_now, p_writer);
       when 'start' then r := @.start_instance(op, v_now, p_writer);
       when 'send' then r := @.send_message(op, v_now, p_writer);
+      when 'end' then r := @.end_instance(op, v_now, p_writer);
       when 'hand' then r := @.release_instance(op, v_now, p_writer);
       else r := @.work_on_activity(op, v_now, p_writer);
     end case;

@@ -42,7 +42,7 @@ create function @.touch() returns void language sql as $$
 $$;
 
 create function @.send(
-  p_seq bigint, p_body text, p_now bigint, p_writer uuid,
+  p_seq bigint, p_body text, p_now bigint, p_writer uuid, p_is_urgent boolean,
   out undelivered text, out message bigint, out is_visible boolean, out is_for_others boolean
 ) language plpgsql as $$
 declare
@@ -61,6 +61,11 @@ begin
     return;
   end if;
   v_visible := greatest(p_now, v.retry_ms);
+  if p_is_urgent and v.retry_ms > p_now then
+    v_visible := p_now;
+    update @.instances set retry_ms = 0 where seq = p_seq;
+    update @.messages set visible_ms = p_now where instance = p_seq and visible_ms > p_now;
+  end if;
   message := nextval('@.message_ids');
   -- A parked instance is hidden by its own row: its messages are there as soon as it is.
   insert into @.messages (instance, id, visible_ms, body) values (p_seq, message, p_now, p_body);

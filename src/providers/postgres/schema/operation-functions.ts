@@ -112,7 +112,7 @@ begin
   end if;
   outcome := '{"k":"a"}';
   if op ->> 'k' = 'complete' then
-    m := @.send(v_key, op ->> 'b', p_now, p_writer);
+    m := @.send(v_key, op ->> 'b', p_now, p_writer, false);
     has_work := m.is_for_others;
     if m.undelivered is not null then
       outcome := jsonb_build_object('k', m.undelivered);
@@ -133,7 +133,7 @@ declare
   m record;
 begin
   changed := '{}';
-  m := @.send(v_seq, op ->> 'b', p_now, p_writer);
+  m := @.send(v_seq, op ->> 'b', p_now, p_writer, op ? 'u');
   has_work := m.is_for_others;
   if m.undelivered is not null then
     outcome := jsonb_build_object('k', m.undelivered);
@@ -253,6 +253,58 @@ begin
   f := @.finish_turn(i.seq, i.id, v_effects, p_now, p_writer, v_is_final);
   has_work := has_work or f.has_work;
   changed := changed || f.started;
+  outcome := jsonb_build_object('k', 'c', 'd', f.delivered, 'n', f.dropped, 'r', f.refused);
+end
+$$;
+
+create function @.end_instance(
+  op jsonb, p_now bigint, p_writer uuid,
+  out outcome jsonb, out has_work boolean, out changed text[]
+) language plpgsql as $$
+declare
+  i @.instances;
+  f record;
+  v_effects jsonb := op -> 'e';
+  v_change jsonb := op -> 'e' -> 'ch';
+  v_last integer;
+begin
+  has_work := false;
+  changed := '{}';
+  select * into i from @.instances n where n.seq = (op -> 'key')::bigint;
+  if not found or @.is_finished(i.status) then
+    outcome := jsonb_build_object(
+      'k', case when i.seq is null then 'unknownInstance' else 'finishedInstance' end);
+    return;
+  end if;
+  if i.execution <> (v_effects -> 'x')::integer then
+    outcome := @.claim_lost(format('execution %s runs, not %s', i.execution, v_effects -> 'x'));
+    return;
+  end if;
+  select coalesce(max(h.last_event_id), 0) into v_last
+  from @.history h where h.instance = i.seq and h.execution = i.execution;
+  if v_last <> (op -> 'last')::integer then
+    outcome := @.claim_lost(
+      format('the history goes on to event %s, beyond %s', v_last, op -> 'last'));
+    return;
+  end if;
+  perform @.write_turn(i.seq, null, v_effects, p_now);
+  -- Those of a history that cannot be read are named by nobody.
+  delete from @.activities a where a.instance = i.seq;
+  update @.instances n set
+    name = coalesce(v_change ->> 'n', n.name),
+    version = coalesce(v_change ->> 'v', n.version),
+    status = v_change ->> 's',
+    output = v_change ->> 'o',
+    failure = v_change ->> 'f',
+    owner = null,
+    ready_ms = null,
+    retry_ms = 0,
+    attempts = 0,
+    blocked = null
+  where n.seq = i.seq;
+  f := @.finish_turn(i.seq, i.id, v_effects, p_now, p_writer, true);
+  has_work := f.has_work;
+  changed := array[i.id] || f.started;
   outcome := jsonb_build_object('k', 'c', 'd', f.delivered, 'n', f.dropped, 'r', f.refused);
 end
 $$;

@@ -179,7 +179,7 @@ begin
       ) is true) then
         refused := refused || to_jsonb(e ->> 'id');
         if e ? 'oc' then
-          m := @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer);
+          m := @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer, false);
           if m.undelivered is not null then
             dropped := dropped + 1;
           end if;
@@ -196,7 +196,7 @@ begin
   v_position := 0;
   for e in select jsonb_array_elements(p_effects -> 'm') loop
     v_at := @.receiver(e ->> 'id', e ->> 'run');
-    m := @.send(v_at, e ->> 'b', p_now, p_writer);
+    m := @.send(v_at, e ->> 'b', p_now, p_writer, e ? 'u');
     if m.undelivered is not null then
       dropped := dropped + 1;
     end if;

@@ -5,7 +5,7 @@ import type { RecordedEvent } from "../history/event.ts";
 import type { Failure } from "../history/failure.ts";
 import { decodeActivityRequest, decodeMessage } from "../history/message.ts";
 import type { TurnConclusion } from "../replay/conclusion.ts";
-import { effectBytes, toEffects, type TurnSubject } from "./effects.ts";
+import { effectBytes, toEffects, type TurnSubject } from "./turn-effects.ts";
 
 const PARENT = { instanceId: "p", executionId: 3, eventId: 7 };
 const FAILURE: Failure = { category: "application", code: "c", name: "E", message: "m" };

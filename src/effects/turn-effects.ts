@@ -220,11 +220,12 @@ function toDetachedStart(subject: TurnSubject, start: ScheduledStart): StartRequ
 
 /** Reaches the child of this very call, and nobody who has its id by now. */
 function toChildCancel(subject: TurnSubject, cancel: CancelledChild): OutgoingMessage {
-  const { eventId, instanceId, reason } = cancel;
+  const { eventId, instanceId, reason, isTerminated } = cancel;
   return {
     instanceId,
     runId: subject.seed === "" ? undefined : toRunId(subject, eventId),
-    body: encodeMessage({ kind: "cancel", reason }),
+    body: encodeMessage({ kind: "cancel", reason, isTerminated }),
+    isUrgent: true, // One that is parked ends with its parent, too.
   };
 }
 
