@@ -2,6 +2,16 @@ import tseslint from "typescript-eslint";
 
 const tests = ["src/**/*.test.ts", "src/**/*.test-d.ts", "tests/**/*.ts"];
 const programs = ["examples/**/*.ts", "bench/**/*.ts", "demo/**/*.ts", "tools/**/*.ts"];
+const useHost = "Use `host` or `systemClock`: see src/foundation/host.ts.";
+const hostGlobals = [
+  "setImmediate",
+  "setTimeout",
+  "setInterval",
+  "clearImmediate",
+  "clearTimeout",
+  "clearInterval",
+  "queueMicrotask",
+].map((name) => ({ name, message: useHost }));
 const codeLines = (max) => ["error", { max, skipBlankLines: true, skipComments: true }];
 
 export default tseslint.config(
@@ -57,16 +67,44 @@ export default tseslint.config(
     },
   },
   {
+    // Whatever the engine arms or measures goes through one small piece: see src/foundation/host.ts.
     files: ["src/**/*.ts"],
-    ignores: [...tests, "src/foundation/timer.ts"],
+    ignores: [...tests, "src/foundation/host.ts", "src/replay/guards.ts"],
     rules: {
-      // The host's timers ring at once when a delay is over 2^31 ms, as options may be.
+      "no-restricted-globals": ["error", ...hostGlobals],
+      "no-restricted-properties": [
+        "error",
+        ...hostGlobals.map(({ name, message }) => ({
+          object: "globalThis",
+          property: name,
+          message,
+        })),
+        { object: "Date", property: "now", message: useHost },
+        { object: "performance", property: "now", message: useHost },
+        { object: "process", property: "nextTick", message: useHost },
+      ],
       "no-restricted-syntax": [
         "error",
-        {
-          selector:
-            "CallExpression[callee.name=/^set(Timeout|Interval)$/][arguments.1.type!='Literal'][arguments.1.name!=/^[A-Z_]+$/][arguments.1.callee.name!='toTimerMs']",
+        // The host's timers ring at once when a delay is over 2^31 ms, as options may be.
+        ...[
+          ["^set(Timeout|Interval)$", "arguments.1"],
+          ["^sleep$", "arguments.0"],
+        ].map(([method, delay]) => ({
+          selector: `CallExpression[callee.property.name=/${method}/][${delay}.type!='Literal'][${delay}.name!=/^[A-Z_]+$/][${delay}.callee.name!='toTimerMs']`,
           message: "Use `Timer`, or `toTimerMs(delay)`: delays over 2^31 ms ring at once.",
+        })),
+        { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: useHost },
+        { selector: "CallExpression[callee.name='Date']", message: useHost },
+      ],
+      "no-restricted-imports": [
+        "error",
+        {
+          paths: ["node:timers", "node:timers/promises", "timers", "timers/promises"].map(
+            (name) => ({
+              name,
+              message: useHost,
+            }),
+          ),
         },
       ],
     },

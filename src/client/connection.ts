@@ -6,6 +6,7 @@ import { invariant } from "../foundation/invariant.ts";
 import type { Codec } from "../foundation/json.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host } from "../foundation/host.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { ProviderError } from "../provider/errors.ts";
 import type { StoreHub } from "../provider/hub.ts";
@@ -54,9 +55,7 @@ export async function read<T>(
     } catch (error) {
       const leftMs = endMs - systemClock.monotonicMs();
       if (!(error instanceof ProviderError && error.retryable) || leftMs <= 0) throw error;
-      await new Promise((resolve) => {
-        setTimeout(resolve, toTimerMs(Math.min(delayMs, leftMs)));
-      });
+      await host.sleep(toTimerMs(Math.min(delayMs, leftMs)));
     }
   }
 }

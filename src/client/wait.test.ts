@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { openWorld, withMethods, type ClientWorld } from "../../tests/support/client-world.ts";
+import { useFakeHost } from "../../tests/support/fake-host.ts";
 import { DONE } from "../../tests/support/sqlite-store.ts";
 import { createDeferred } from "../foundation/deferred.ts";
 import { canceledFailure } from "../history/failure.ts";
@@ -16,7 +17,7 @@ const busy = new ProviderError("store_busy", "Cannot read: it is locked; wait", 
 /** A world whose waits hear only of what they are told, and which says when a wait has begun. */
 async function openQuietWorld(): Promise<ClientWorld & { readonly hasLooked: Promise<void> }> {
   // The safety net of the watch would hide a notification that is lost.
-  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  useFakeHost({ toFake: ["setInterval", "clearInterval"] });
   onTestFinished(() => {
     vi.useRealTimers();
   });

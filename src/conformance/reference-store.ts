@@ -9,6 +9,7 @@
  */
 
 import { type Clock, systemClock } from "../foundation/clock.ts";
+import { host } from "../foundation/host.ts";
 import { ProviderError } from "../provider/errors.ts";
 import {
   type ActivityClaim,
@@ -318,7 +319,7 @@ export class ReferenceStore implements Provider {
 
   #tellOthers(): void {
     for (const { connection, listener } of this.#data.watchers) {
-      if (connection !== this) queueMicrotask(() => listener({ hasWork: true }));
+      if (connection !== this) host.queueMicrotask(() => listener({ hasWork: true }));
     }
   }
 

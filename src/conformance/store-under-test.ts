@@ -2,6 +2,7 @@
 
 import { systemClock } from "../foundation/clock.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host } from "../foundation/host.ts";
 import type {
   ActivityClaim,
   ClaimActivitiesRequest,
@@ -247,6 +248,6 @@ export function commitOf(
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, toTimerMs(ms));
+    host.setTimeout(resolve, toTimerMs(ms));
   });
 }

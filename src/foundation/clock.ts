@@ -1,3 +1,5 @@
+import { host } from "./host.ts";
+
 /** Time as a port, so that tests and simulations own it. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the Unix epoch. */
@@ -6,12 +8,8 @@ export interface Clock {
   monotonicMs(): number;
 }
 
-// The functions are captured once: guards replace the globals while orchestration code runs.
-const wallNow = Date.now.bind(Date);
-const monotonicNow = performance.now.bind(performance);
-
 /** The machine's own clocks. */
 export const systemClock: Clock = {
-  nowMs: wallNow,
-  monotonicMs: monotonicNow,
+  nowMs: host.nowMs,
+  monotonicMs: host.monotonicMs,
 };

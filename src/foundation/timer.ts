@@ -4,6 +4,7 @@
  */
 
 import { systemClock } from "./clock.ts";
+import { host, type TimerHandle } from "./host.ts";
 
 /** The longest delay that the host's timers keep, in milliseconds. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
@@ -16,7 +17,7 @@ export function toTimerMs(delayMs: number): number {
 /** Rings once after `delayMs` milliseconds, however many they are; never when they are infinite. */
 export class Timer {
   readonly #onEnd: () => void;
-  #handle: ReturnType<typeof setTimeout> | undefined;
+  #handle: TimerHandle | undefined;
   #isRef = true;
 
   constructor(delayMs: number, onEnd: () => void) {
@@ -32,15 +33,16 @@ export class Timer {
   }
 
   stop(): void {
-    clearTimeout(this.#handle);
+    host.clearTimeout(this.#handle);
   }
 
   #arm(delayMs: number): void {
     if (delayMs <= TIMER_MS_MAX) {
-      this.#handle = setTimeout(this.#onEnd, delayMs);
+      // eslint-disable-next-line no-restricted-syntax -- just compared with the longest
+      this.#handle = host.setTimeout(this.#onEnd, delayMs);
     } else {
       const endMs = systemClock.monotonicMs() + delayMs;
-      this.#handle = setTimeout(() => {
+      this.#handle = host.setTimeout(() => {
         this.#arm(Math.max(0, endMs - systemClock.monotonicMs()));
       }, TIMER_MS_MAX);
     }

@@ -19,6 +19,7 @@ import { systemClock } from "../foundation/clock.ts";
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { isDuroxideError } from "../foundation/errors.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host } from "../foundation/host.ts";
 import type { Provider, WriteOperation, WriteOutcome } from "./provider.ts";
 
 /** Most operations in one transaction, where the store does not want fewer. */
@@ -99,14 +100,14 @@ export class CommitPipeline {
     if (this.#isScheduled || this.#isWriting) return;
     this.#isScheduled = true;
     this.#gatherUntilMs = systemClock.monotonicMs() + GATHER_MS_MAX;
-    setImmediate(this.#onTick);
+    host.setImmediate(this.#onTick);
   }
 
   readonly #onTick = (): void => {
     const mayWait =
       this.#queue.length < this.#batchMax && systemClock.monotonicMs() < this.#gatherUntilMs;
     if (mayWait && this.#hooks.isGathering()) {
-      setImmediate(this.#onTick);
+      host.setImmediate(this.#onTick);
       return;
     }
     this.#isScheduled = false;
@@ -182,8 +183,6 @@ export class CommitPipeline {
   async #pause(): Promise<void> {
     const delayMs = this.#retryDelayMs;
     this.#retryDelayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
-    await new Promise((resolve) => {
-      setTimeout(resolve, toTimerMs(delayMs));
-    });
+    await host.sleep(toTimerMs(delayMs));
   }
 }

@@ -12,6 +12,7 @@
 
 import { isDuroxideError } from "../foundation/errors.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host } from "../foundation/host.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
 import { InstanceWatch } from "./instance-watch.ts";
 import type {
@@ -140,7 +141,7 @@ export class StoreHub {
         if (isDuroxideError(error) && error.code === "closed") return undefined;
       }
       await new Promise((resolve) => {
-        setTimeout(resolve, toTimerMs(delayMs)).unref(); // Whoever waits keeps the process alive, if anybody does.
+        host.setTimeout(resolve, toTimerMs(delayMs)).unref(); // Whoever waits keeps the process alive, if anybody does.
       });
     }
   }

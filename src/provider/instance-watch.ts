@@ -12,6 +12,7 @@
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/errors.ts";
 import { Timer, toTimerMs } from "../foundation/timer.ts";
+import { host, type TimerHandle } from "../foundation/host.ts";
 import type { InstanceRow, Provider } from "./provider.ts";
 
 /** Rows read at once. */
@@ -57,9 +58,9 @@ export class InstanceWatch {
   #isReading = false;
   #isScheduled = false;
   #endWatch: (() => void) | undefined;
-  #safetyPoll: ReturnType<typeof setInterval> | undefined;
-  #retry: ReturnType<typeof setTimeout> | undefined;
-  #verify: ReturnType<typeof setTimeout> | undefined;
+  #safetyPoll: TimerHandle | undefined;
+  #retry: TimerHandle | undefined;
+  #verify: TimerHandle | undefined;
   readonly #unverified = new Set<string>();
   readonly #times: WatchTimes;
 
@@ -121,7 +122,7 @@ export class InstanceWatch {
       if (instanceIds === undefined) this.notifyAll();
       else for (const id of instanceIds) this.notify(id);
     });
-    this.#safetyPoll ??= setInterval(
+    this.#safetyPoll ??= host.setInterval(
       () => {
         this.notifyAll();
       },
@@ -136,11 +137,11 @@ export class InstanceWatch {
     if (this.#waiters.size > 0) return;
     this.#endWatch?.();
     this.#endWatch = undefined;
-    clearInterval(this.#safetyPoll);
+    host.clearInterval(this.#safetyPoll);
     this.#safetyPoll = undefined;
-    clearTimeout(this.#retry);
+    host.clearTimeout(this.#retry);
     this.#retry = undefined;
-    clearTimeout(this.#verify);
+    host.clearTimeout(this.#verify);
     this.#verify = undefined;
     this.#unverified.clear();
   }
@@ -148,7 +149,7 @@ export class InstanceWatch {
   /** One timer for all that begin to wait while it runs. */
   #verifySoon(instanceId: string): void {
     this.#unverified.add(instanceId);
-    this.#verify ??= setTimeout(() => {
+    this.#verify ??= host.setTimeout(() => {
       this.#verify = undefined;
       const instanceIds = [...this.#unverified];
       this.#unverified.clear();
@@ -165,7 +166,7 @@ export class InstanceWatch {
   #schedule(): void {
     if (this.#isScheduled || this.#isReading) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    host.setImmediate(() => {
       this.#isScheduled = false;
       void this.#read();
     });
@@ -202,7 +203,7 @@ export class InstanceWatch {
   /** A store that is busy is asked again soon; one that is closed ends the waits. */
   #onReadError(ids: readonly string[], error: unknown): void {
     if (isDuroxideError(error) && error.retryable) {
-      this.#retry ??= setTimeout(
+      this.#retry ??= host.setTimeout(
         () => {
           this.#retry = undefined;
           this.notifyAll();

@@ -18,6 +18,7 @@
  */
 
 import { systemClock } from "../foundation/clock.ts";
+import { host } from "../foundation/host.ts";
 import {
   raiseGuards,
   unwatchGuards,
@@ -41,9 +42,6 @@ export interface WindowTask {
 
 const ROUND_WINDOWS = 128;
 const ROUND_MS = 4;
-
-// Captured once: guards replace the global while a window is open.
-const immediate = globalThis.setImmediate;
 
 class TurnLoop {
   /** Used as a stack of work to be done next; windows of one task stay together. */
@@ -75,7 +73,7 @@ class TurnLoop {
   #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
-    immediate(this.#startRound);
+    host.setImmediate(this.#startRound);
   }
 
   readonly #startRound = (): void => {
@@ -92,8 +90,8 @@ class TurnLoop {
     const wanted = Math.max(this.#ready.length * 2, this.#windowsUsed * 2);
     const windowCount = this.#ready.length === 0 ? 0 : Math.min(wanted, ROUND_WINDOWS);
     this.#windowsUsed = 0;
-    for (let i = 0; i < windowCount; i += 1) immediate(this.#nextWindow);
-    immediate(this.#endRound);
+    for (let i = 0; i < windowCount; i += 1) host.setImmediate(this.#nextWindow);
+    host.setImmediate(this.#endRound);
   };
 
   readonly #nextWindow = (): void => {

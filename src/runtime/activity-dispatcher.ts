@@ -19,6 +19,7 @@
 import { systemClock } from "../foundation/clock.ts";
 import { Fifo } from "../foundation/fifo.ts";
 import { Timer, toTimerMs } from "../foundation/timer.ts";
+import { host, type TimerHandle } from "../foundation/host.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
   ActivityClaim,
@@ -90,7 +91,7 @@ export class ActivityDispatcher {
   /** The next slot that is free is for a trial, if there is a suspect. */
   #isSlotKept = false;
   #isStopped = false;
-  #watch: ReturnType<typeof setInterval> | undefined;
+  #watch: TimerHandle | undefined;
 
   constructor(parts: ActivityDispatcherParts) {
     this.#parts = parts;
@@ -113,7 +114,7 @@ export class ActivityDispatcher {
 
   start(): void {
     this.claimMore();
-    this.#watch = setInterval(() => {
+    this.#watch = host.setInterval(() => {
       this.#shareWaiting();
       void this.#dropLost();
       this.#isSlotKept ||= this.#isTrialSkipped;
@@ -200,7 +201,7 @@ export class ActivityDispatcher {
 
   /** Tells what still runs to stop, and hands it back. */
   async abandonAll(): Promise<void> {
-    clearInterval(this.#watch);
+    host.clearInterval(this.#watch);
     const runs = [...this.#running.values()];
     for (const run of runs) run.abort("shutdown");
     // Those that react to their signal end with an outcome of their own that counts for nothing.

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
+import { useFakeHost } from "../../tests/support/fake-host.ts";
 import { DueAlarm } from "./due-alarm.ts";
 
 const START = 1_700_000_000_000;
@@ -7,7 +8,7 @@ let rings: number[];
 let alarm: DueAlarm;
 
 beforeEach(() => {
-  vi.useFakeTimers({ now: START });
+  useFakeHost({ now: START });
   rings = [];
   alarm = new DueAlarm(
     () => Date.now(),

@@ -7,6 +7,7 @@
  */
 
 import { toTimerMs } from "../foundation/timer.ts";
+import { host, type TimerHandle } from "../foundation/host.ts";
 
 const SLEEP_MS_MAX = 60_000;
 
@@ -14,7 +15,7 @@ export class DueAlarm {
   readonly #nowMs: () => number;
   readonly #onDue: () => void;
   #dueMs = Number.POSITIVE_INFINITY;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: TimerHandle | undefined;
   #isStopped = false;
 
   constructor(nowMs: () => number, onDue: () => void) {
@@ -31,13 +32,13 @@ export class DueAlarm {
 
   stop(): void {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    host.clearTimeout(this.#timer);
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
+    host.clearTimeout(this.#timer);
     const leftMs = Math.max(0, this.#dueMs - this.#nowMs());
-    this.#timer = setTimeout(
+    this.#timer = host.setTimeout(
       () => {
         this.#ring();
       },

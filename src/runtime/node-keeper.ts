@@ -29,6 +29,7 @@ import { isDuroxideError } from "../foundation/errors.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host, type TimerHandle } from "../foundation/host.ts";
 import type { Logger } from "../observability/logger.ts";
 import type { NodeCode, NodeId, NodeRow, Provider } from "../provider/provider.ts";
 
@@ -70,7 +71,7 @@ export class NodeKeeper {
   readonly #observed = new Map<NodeId, Observation>();
   #node: NodeId | undefined;
   #registering: Promise<NodeId> | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: TimerHandle | undefined;
   #tick: Promise<void> | undefined;
   #busyUntilMs = 0;
   #presence: NodeId | undefined;
@@ -155,7 +156,7 @@ export class NodeKeeper {
   }
 
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#timer = host.setInterval(() => {
       void this.check();
     }, toTimerMs(this.#tickMs));
   }
@@ -168,7 +169,7 @@ export class NodeKeeper {
   /** Leaves the list. Never rejects: what could not be done, the lease will. */
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#timer);
+    host.clearInterval(this.#timer);
     await this.#tick;
     await this.#registering?.catch(() => undefined);
     try {

@@ -5,6 +5,7 @@ import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { toTimerMs } from "../foundation/timer.ts";
+import { host } from "../foundation/host.ts";
 import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
 import type {
   DeliveredMessage,
@@ -159,7 +160,7 @@ export class Runtime implements AsyncDisposable {
       return;
     }
     // Instances first: what is new for those that are held is waited for, activities are mostly taken.
-    setImmediate(() => {
+    host.setImmediate(() => {
       this.#activities.claimMore();
     });
   }
@@ -207,7 +208,7 @@ export class Runtime implements AsyncDisposable {
   /** Looks again after each commit and each activity; a short sleep keeps it simple. */
   async #untilIdle(timeoutMs: number): Promise<void> {
     const endMs = systemClock.monotonicMs() + timeoutMs;
-    while (!this.#isIdle && systemClock.monotonicMs() < endMs) await sleep(2);
+    while (!this.#isIdle && systemClock.monotonicMs() < endMs) await host.sleep(2);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -215,18 +216,12 @@ export class Runtime implements AsyncDisposable {
   }
 }
 
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, toTimerMs(ms));
-  });
-}
-
 /** Waits for the end of `work`, but not longer than `limitMs`; then it goes on by itself. */
 async function within(limitMs: number, work: Promise<void>): Promise<void> {
   const late = createDeferred<undefined>();
-  const timer = setTimeout(() => {
+  const timer = host.setTimeout(() => {
     late.resolve(undefined);
   }, toTimerMs(limitMs));
   await Promise.race([work, late.promise]);
-  clearTimeout(timer);
+  host.clearTimeout(timer);
 }

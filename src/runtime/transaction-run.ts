@@ -15,6 +15,7 @@
 import { isDuroxideError } from "../foundation/errors.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import type { Transaction } from "../foundation/transaction.ts";
+import { host } from "../foundation/host.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { toFailure } from "../history/failure.ts";
 import { encodeMessage } from "../history/message.ts";
@@ -163,11 +164,11 @@ function isPassing(error: unknown): boolean {
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
-      clearTimeout(timer);
+      host.clearTimeout(timer);
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, toTimerMs(ms));
+    const timer = host.setTimeout(done, toTimerMs(ms));
     signal.addEventListener("abort", done);
   });
 }

@@ -11,6 +11,7 @@
 
 import { createDeferred } from "../../foundation/deferred.ts";
 import { toTimerMs } from "../../foundation/timer.ts";
+import { host, type TimerHandle } from "../../foundation/host.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import { unescapeText } from "../../provider/texts.ts";
 import type { PgNotification, PgPool, PgPoolClient } from "./driver.ts";
@@ -38,10 +39,10 @@ export class ChangeListener {
   readonly #options: ChangeListenerOptions;
   readonly #listeners = new Set<Listener>();
   #client: PgPoolClient | undefined;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #timer: TimerHandle | undefined;
   #session: Promise<void> | undefined;
   #hangUp: (() => void) | undefined;
-  #lingering: ReturnType<typeof setTimeout> | undefined;
+  #lingering: TimerHandle | undefined;
   #isClosed = false;
   #version: string | undefined;
 
@@ -54,15 +55,17 @@ export class ChangeListener {
     // The same function may listen twice.
     const entry: Listener = (change) => listener(change);
     this.#listeners.add(entry);
-    clearTimeout(this.#lingering);
+    host.clearTimeout(this.#lingering);
     this.#lingering = undefined;
     this.#start();
     return () => {
       this.#listeners.delete(entry);
       if (this.#isClosed || this.#isWanted) return;
-      this.#lingering = setTimeout(() => {
-        this.#stop();
-      }, LINGER_MS).unref();
+      this.#lingering = host
+        .setTimeout(() => {
+          this.#stop();
+        }, LINGER_MS)
+        .unref();
     };
   }
 
@@ -79,7 +82,7 @@ export class ChangeListener {
 
   #start(): void {
     const { hasNotifications, pollMs } = this.#options;
-    this.#timer ??= setInterval(() => void this.#poll(), toTimerMs(pollMs)).unref();
+    this.#timer ??= host.setInterval(() => void this.#poll(), toTimerMs(pollMs)).unref();
     if (!hasNotifications || this.#session !== undefined) return;
     this.#session = this.#listen().finally(() => {
       this.#session = undefined;
@@ -88,9 +91,9 @@ export class ChangeListener {
   }
 
   #stop(): void {
-    clearTimeout(this.#lingering);
+    host.clearTimeout(this.#lingering);
     this.#lingering = undefined;
-    clearInterval(this.#timer);
+    host.clearInterval(this.#timer);
     this.#timer = undefined;
     this.#hangUp?.();
   }
@@ -183,9 +186,11 @@ function parsePayload(payload: string, writer: string): StoreChange | undefined 
 
 async function pause(ms: number, end: Promise<unknown>): Promise<void> {
   const over = createDeferred<undefined>();
-  const timer = setTimeout(() => {
-    over.resolve(undefined);
-  }, toTimerMs(ms)).unref();
+  const timer = host
+    .setTimeout(() => {
+      over.resolve(undefined);
+    }, toTimerMs(ms))
+    .unref();
   await Promise.race([over.promise, end]);
-  clearTimeout(timer);
+  host.clearTimeout(timer);
 }

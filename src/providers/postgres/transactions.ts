@@ -11,6 +11,7 @@
  */
 
 import { UsageError } from "../../foundation/errors.ts";
+import { host } from "../../foundation/host.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type {
   ProviderTransactions,
@@ -213,9 +214,7 @@ export class Transactions implements ProviderTransactions {
     for (let round = 0; round < FATE_TRIES; round += 1) {
       const fate = await this.#parts.ask(READ_FATE, [id]).catch(() => "in progress");
       if (fate !== "in progress") return fate === "committed";
-      await new Promise((resolve) => {
-        setTimeout(resolve, FATE_DELAY_MS);
-      });
+      await host.sleep(FATE_DELAY_MS);
     }
     throw new ProviderError(
       "store_unreachable",

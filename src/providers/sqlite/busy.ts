@@ -1,7 +1,7 @@
 /** Waits while another process holds the store, without blocking the event loop. */
 
-import { setTimeout as sleep } from "node:timers/promises";
-
+import { host } from "../../foundation/host.ts";
+import { toTimerMs } from "../../foundation/timer.ts";
 import { isBusy } from "./store-errors.ts";
 
 /** Waits in milliseconds; the last one repeats. A commit of another process takes about 2 ms. */
@@ -23,7 +23,7 @@ export async function waitWhileBusy<T>(timeoutMs: number, work: () => T): Promis
       if (!isBusy(error) || waitedMs >= timeoutMs) throw error;
     }
     const delayMs = DELAYS_MS[round] ?? 8;
-    await sleep(delayMs);
+    await host.sleep(toTimerMs(delayMs));
     waitedMs += delayMs;
   }
 }

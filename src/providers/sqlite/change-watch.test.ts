@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 
 import { createDeferred } from "../../foundation/deferred.ts";
+import { useFakeHost } from "../../../tests/support/fake-host.ts";
 import { temporaryFolder } from "../../../tests/support/sqlite-store.ts";
 import { findBinding } from "./binding.ts";
 import { ChangeWatch } from "./change-watch.ts";
@@ -64,7 +65,7 @@ function write(connection: Connection): void {
 
 describe("a watch for changes of others", () => {
   beforeEach(() => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    useFakeHost({ toFake: ["setTimeout", "clearTimeout"] });
   });
   afterEach(() => {
     vi.useRealTimers();

@@ -16,6 +16,7 @@
 import { realpathSync, watch, type FSWatcher } from "node:fs";
 
 import { toTimerMs } from "../../foundation/timer.ts";
+import { host, type TimerHandle } from "../../foundation/host.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 
@@ -47,7 +48,7 @@ export class ChangeWatch {
   readonly #dataVersion: SqliteStatement;
   readonly #options: ChangeWatchOptions;
   readonly #listeners = new Set<Listener>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: TimerHandle | undefined;
   #writes: FSWatcher | undefined;
   #seen: unknown;
   #unchangedLooks = 0;
@@ -85,7 +86,7 @@ export class ChangeWatch {
   }
 
   #stop(): void {
-    clearTimeout(this.#timer);
+    host.clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#stopListening();
   }
@@ -96,14 +97,16 @@ export class ChangeWatch {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      try {
-        this.#look();
-      } finally {
-        if (this.#timer !== undefined) this.#arm();
-      }
-    }, toTimerMs(this.#delayMs)).unref();
+    host.clearTimeout(this.#timer);
+    this.#timer = host
+      .setTimeout(() => {
+        try {
+          this.#look();
+        } finally {
+          if (this.#timer !== undefined) this.#arm();
+        }
+      }, toTimerMs(this.#delayMs))
+      .unref();
   }
 
   /** (I3, I4) */

@@ -1,0 +1,42 @@
+/**
+ * What `AsyncLocalStorage` holds for the code that runs: a request, a tenant, a trace.
+ *
+ * A promise's callbacks run in the context of the code that added them, but a timer's callback runs in
+ * the context of the code that armed it. Timers, loops and queues of the engine serve everybody, so
+ * each enters a context by itself and inherits none.
+ */
+
+import { AsyncResource } from "node:async_hooks";
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** One context, captured once and entered as often as needed. */
+export class AsyncContext {
+  /**
+   * The context in which this module was loaded, in which what serves the whole process runs: the
+   * empty one, unless an application loads the library for the first time inside of a request.
+   */
+  static readonly root: AsyncContext = new AsyncContext();
+
+  readonly #resource = new AsyncResource("duroxide", { requireManualDestroy: true });
+
+  private constructor() {
+    // See `capture`.
+  }
+
+  /** The context of the caller. */
+  static capture(): AsyncContext {
+    return new AsyncContext();
+  }
+
+  /** Calls `work` in this context. */
+  run<T>(work: () => T): T {
+    return this.#resource.runInAsyncScope(work);
+  }
+
+  /** A function that calls `work` in this context, wherever it is called. */
+  bind<F extends AnyFunction>(work: F): F {
+    const bound = (...args: never[]): unknown => this.run(() => work(...args));
+    return bound as F;
+  }
+}
