@@ -105,9 +105,7 @@ export async function writeChain(
     const effects = toEffects(rows.slice(done, done + ROWS_PER_WRITE));
     await provider.write([{ kind: "commitTurn", claim, consumed: NOTHING_CONSUMED, effects }]);
   }
-  await provider.write([
-    { kind: "releaseInstance", claim, visibleAtMs: nowMs, isAttemptCounted: false },
-  ]);
+  await provider.write([{ kind: "releaseInstance", claim, visibleAtMs: nowMs }]);
   await provider.removeNode(node);
 }
 

@@ -38,7 +38,6 @@ describe("getOrchestrationStatus(), getInstanceInfo()", () => {
       kind: "releaseInstance",
       claim,
       visibleAtMs: 2_000_000,
-      isAttemptCounted: true,
       blocked,
     });
     expect(await client.getOrchestrationStatus("a")).toMatchObject({ status: "Running", blocked });

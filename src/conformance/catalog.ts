@@ -9,6 +9,7 @@ import { clockJumps } from "./cases/clock-jumps.ts";
 import { codeFilter } from "./cases/code-filter.ts";
 import { connections } from "./cases/connections.ts";
 import { contention } from "./cases/contention.ts";
+import { countedCrashes } from "./cases/counted-crashes.ts";
 import { crashes } from "./cases/crashes.ts";
 import { customStatus } from "./cases/custom-status.ts";
 import { endings } from "./cases/endings.ts";
@@ -38,6 +39,7 @@ export function conformanceCases(): readonly ConformanceCase[] {
     ...starts,
     ...activities,
     ...attempts,
+    ...countedCrashes,
     ...codeFilter,
     ...parking,
     ...endings,

@@ -38,6 +38,9 @@ export interface StoredActivity extends Omit<NewActivity, "isClaimed"> {
   readonly executionId: number;
   owner: NodeId | undefined;
   attempt: number;
+  crashes: number;
+  /** Who is behind the crashes that may still be taken back. (P8) */
+  crashedNodes: NodeId[];
   /** Those that have waited longest are handed out first. */
   waitingSinceMs: number;
   /** It was handed back for later; 0 when it may run at once, whatever the clock does. */
@@ -52,7 +55,9 @@ export interface StoredInstance {
   /** Counts only while that node is on the list. */
   owner: NodeId | undefined;
   epoch: number;
-  attempts: number;
+  crashes: number;
+  /** Who is behind the crashes that may still be taken back. (P8) */
+  crashedNodes: NodeId[];
   /** It is parked, or its start is delayed; 0 when it may go on at once, whatever the clock does. */
   notBeforeMs: number;
   /** Its start was asked for this time; `unblockWork` does not touch it before. */

@@ -13,11 +13,11 @@ import { host } from "../foundation/host.ts";
 import { ProviderError } from "../provider/errors.ts";
 import {
   type ActivityClaim,
-  type AttemptRange,
   type ClaimActivitiesRequest,
   type ClaimedActivity,
   type ClaimedInstance,
   type ClaimInstancesRequest,
+  type CrashRange,
   type ExecutionRow,
   type HeldInstanceWork,
   type HistoryRow,
@@ -28,6 +28,7 @@ import {
   type NodeDescription,
   type NodeId,
   type NodeRow,
+  type NodeTakeover,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
   type QueuedMessage,
@@ -47,7 +48,7 @@ import {
 } from "./reference-data.ts";
 import { applyOperation, isClaimedBy } from "./reference-write.ts";
 
-const ANY_ATTEMPTS: AttemptRange = { from: 0, below: Number.POSITIVE_INFINITY };
+const ANY_CRASHES: CrashRange = { from: 0, below: Number.POSITIVE_INFINITY };
 
 /** Options of {@link ReferenceStore}. */
 export interface ReferenceStoreOptions {
@@ -107,15 +108,14 @@ export class ReferenceStore implements Provider {
 
   async claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
     this.#assertOpen();
-    const { node, limit, remembered, attempts = ANY_ATTEMPTS } = request;
-    return this.#findClaimableInstances(attempts)
+    const { node, limit, remembered, crashes = ANY_CRASHES } = request;
+    return this.#findClaimableInstances(crashes)
       .filter(({ row }) => this.#mayTake(node, (code) => hasOrchestration(code, row)))
       .slice(0, limit)
       .map((instance) => {
         const previousEpoch = instance.epoch;
         instance.owner = node;
         instance.epoch += 1;
-        instance.attempts += 1;
         instance.notBeforeMs = 0;
         const { key, row, epoch } = instance;
         const isRemembered = remembered.get(key) === previousEpoch;
@@ -123,7 +123,7 @@ export class ReferenceStore implements Provider {
           claim: { key, node, epoch },
           instanceId: row.instanceId,
           previousEpoch,
-          attempts: instance.attempts,
+          crashes: instance.crashes,
           row,
           ...this.#readWork(instance),
           ...(!isRemembered && { history: readHistory(instance, row.executionId) }),
@@ -134,14 +134,21 @@ export class ReferenceStore implements Provider {
 
   async claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
     this.#assertOpen();
-    const { node, limit, attempts = ANY_ATTEMPTS } = request;
-    return this.#findClaimableActivities(attempts)
+    const { node, limit, crashes = ANY_CRASHES } = request;
+    return this.#findClaimableActivities(crashes)
       .filter(([, { name }]) => this.#mayTake(node, (code) => code.activities.includes(name)))
       .slice(0, limit)
       .map(([instance, activity]) => {
         activity.owner = node;
         activity.attempt += 1;
-        const { executionId, activityId, attempt, owner: _, ...rest } = activity;
+        const {
+          executionId,
+          activityId,
+          attempt,
+          owner: _,
+          crashedNodes: ____,
+          ...rest
+        } = activity;
         const { waitingSinceMs: __, notBeforeMs: ___, ...facts } = rest;
         return {
           claim: { key: instance.key, executionId, activityId, node, attempt },
@@ -154,8 +161,8 @@ export class ReferenceStore implements Provider {
   async hasClaimableWork(): Promise<boolean> {
     this.#assertOpen();
     return (
-      this.#findClaimableInstances(ANY_ATTEMPTS).length > 0 ||
-      this.#findClaimableActivities(ANY_ATTEMPTS).length > 0
+      this.#findClaimableInstances(ANY_CRASHES).length > 0 ||
+      this.#findClaimableActivities(ANY_CRASHES).length > 0
     );
   }
 
@@ -209,24 +216,53 @@ export class ReferenceStore implements Provider {
   async renewNode(node: NodeId): Promise<boolean> {
     this.#assertOpen();
     const stored = this.#data.nodes.get(node);
-    if (stored !== undefined) stored.renewals += 1;
+    if (stored === undefined) this.#takeBackCrash(node);
+    else stored.renewals += 1;
     return stored !== undefined;
   }
 
   async listNodes(): Promise<readonly NodeRow[]> {
     this.#assertOpen();
-    return [...this.#data.nodes].map(([id, node]) => ({ id, ...node, isProvablyDead: false }));
+    return [...this.#data.nodes].map(([id, node]) => ({
+      id,
+      ...node,
+      ...{ isProvablyDead: false, isProvablyAlive: false },
+    }));
   }
 
-  async removeNode(node: NodeId, ifRenewals?: number): Promise<boolean> {
+  async removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean> {
     this.#assertOpen();
     const stored = this.#data.nodes.get(node);
-    const isMeant = ifRenewals === undefined || stored?.renewals === ifRenewals;
+    if (stored === undefined && takeover === undefined) this.#takeBackCrash(node);
+    const isMeant = takeover === undefined || stored?.renewals === takeover.ifRenewals;
     if (stored === undefined || !isMeant) return false;
+    if (takeover?.isCrash === true) this.#countCrash(node);
     // Whatever names it as its owner is free from now on: see `isFree`.
     this.#data.nodes.delete(node);
     this.#tellOthers();
     return true;
+  }
+
+  /** (P8) What it was busy with: activities, and instances that have a turn to do. */
+  #countCrash(node: NodeId): void {
+    const busy = this.#findWithWork((instance) => instance.owner === node);
+    for (const work of [...busy, ...this.#activities().filter((it) => it.owner === node)]) {
+      work.crashes += 1;
+      work.crashedNodes.push(node);
+    }
+  }
+
+  /** (P8) */
+  #takeBackCrash(node: NodeId): void {
+    for (const work of [...this.#data.instances.values(), ...this.#activities()]) {
+      if (!work.crashedNodes.includes(node)) continue;
+      work.crashes -= 1;
+      work.crashedNodes = work.crashedNodes.filter((it) => it !== node);
+    }
+  }
+
+  #activities(): StoredActivity[] {
+    return [...this.#data.instances.values()].flatMap((instance) => instance.activities);
   }
 
   async readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]> {
@@ -323,14 +359,14 @@ export class ReferenceStore implements Provider {
     }
   }
 
-  #findClaimableInstances({ from, below }: AttemptRange): StoredInstance[] {
+  #findClaimableInstances({ from, below }: CrashRange): StoredInstance[] {
     const nowMs = this.nowMs();
     return this.#findWithWork(
       (instance) =>
         this.#data.isFree(instance) &&
         instance.notBeforeMs <= nowMs &&
-        instance.attempts >= from &&
-        instance.attempts < below,
+        instance.crashes >= from &&
+        instance.crashes < below,
     );
   }
 
@@ -351,7 +387,7 @@ export class ReferenceStore implements Provider {
     return found.map(({ instance }) => instance);
   }
 
-  #findClaimableActivities(range: AttemptRange): [StoredInstance, StoredActivity][] {
+  #findClaimableActivities(range: CrashRange): [StoredInstance, StoredActivity][] {
     const nowMs = this.nowMs();
     return [...this.#data.instances.values()]
       .flatMap((instance) =>
@@ -361,8 +397,8 @@ export class ReferenceStore implements Provider {
         ([, it]) =>
           this.#data.isFree(it) &&
           it.notBeforeMs <= nowMs &&
-          it.attempt >= range.from &&
-          it.attempt < range.below,
+          it.crashes >= range.from &&
+          it.crashes < range.below,
       )
       .sort(([, a], [, b]) => a.waitingSinceMs - b.waitingSinceMs);
   }

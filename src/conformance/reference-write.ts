@@ -141,7 +141,8 @@ function toInstance(draft: Draft, request: StartRequest): StoredInstance {
   };
   const startMs = laterThan(draft.nowMs, request.notBeforeMs ?? 0);
   return {
-    ...{ key, row, owner: undefined, epoch: 0, attempts: 0, notBeforeMs: startMs, startMs },
+    ...{ key, row, owner: undefined, epoch: 0, crashes: 0, crashedNodes: [], startMs },
+    notBeforeMs: startMs,
     ...{ history: [], archived: [], messages: [], timers: [], activities: [] },
     ...{ snapshot: new Map(), changes: new Map() },
   };
@@ -191,7 +192,8 @@ function commitTurn(draft: Draft, operation: Operation<"commitTurn">): WriteOutc
 }
 
 function landTurn(draft: Draft, instance: StoredInstance, effects: TurnEffects): WriteOutcome {
-  instance.attempts = 0;
+  instance.crashes = 0;
+  instance.crashedNodes = [];
   instance.notBeforeMs = 0;
   const { blocked: _, ...row } = instance.row;
   instance.row = row;
@@ -286,6 +288,8 @@ function toActivities(draft: Draft, instance: StoredInstance, turn: TurnEffects)
     executionId: turn.executionId,
     owner: isClaimed ? instance.owner : undefined,
     attempt: isClaimed ? 1 : 0,
+    crashes: 0,
+    crashedNodes: [],
     waitingSinceMs: draft.nowMs,
     notBeforeMs: 0,
     heartbeat: undefined,
@@ -366,8 +370,8 @@ function isSameStart({ runId, parent }: StartRequest, existing: InstanceRow): bo
 }
 
 function completeActivity(draft: Draft, operation: Operation<"completeActivity">): WriteOutcome {
-  const { claim, body } = operation;
-  const activity = findActivity(draft, claim);
+  const { claim, body, isResult } = operation;
+  const activity = isResult === true ? findOutstanding(draft, claim) : findActivity(draft, claim);
   const instance = draft.instance(claim.key);
   if (activity === undefined || instance === undefined) return lostActivity(draft, claim);
   // It goes even when nobody waits for it any more, or it would be handed out for ever.
@@ -376,13 +380,14 @@ function completeActivity(draft: Draft, operation: Operation<"completeActivity">
 }
 
 function releaseActivity(draft: Draft, operation: Operation<"releaseActivity">): WriteOutcome {
-  const { claim, visibleAtMs, isAttemptCounted } = operation;
+  const { claim, visibleAtMs, isAttemptCounted, isCrash } = operation;
   const activity = findActivity(draft, claim);
   if (activity === undefined) return lostActivity(draft, claim);
   activity.owner = undefined;
   activity.waitingSinceMs = visibleAtMs;
   activity.notBeforeMs = laterThan(draft.nowMs, visibleAtMs);
   if (!isAttemptCounted) activity.attempt = Math.max(0, activity.attempt - 1);
+  if (isCrash === true) activity.crashes += 1;
   return { kind: "accepted", delivered: [] };
 }
 
@@ -394,12 +399,11 @@ function heartbeatActivity(draft: Draft, operation: Operation<"heartbeatActivity
 }
 
 function releaseInstance(draft: Draft, operation: Operation<"releaseInstance">): WriteOutcome {
-  const { claim, visibleAtMs, isAttemptCounted, blocked } = operation;
+  const { claim, visibleAtMs, blocked } = operation;
   const instance = checkInstance(draft, claim);
   if (typeof instance === "string") return claimLost(instance);
   instance.owner = undefined;
   instance.notBeforeMs = laterThan(draft.nowMs, visibleAtMs);
-  if (!isAttemptCounted) instance.attempts = Math.max(0, instance.attempts - 1);
   if (blocked !== undefined) {
     const { blocked: _, ...row } = instance.row;
     instance.row = blocked === null ? row : { ...row, blocked };
@@ -429,13 +433,19 @@ function findActivity(draft: Draft, claim: ActivityClaim): StoredActivity | unde
   return draft.instance(claim.key)?.activities.find(isClaimedBy(claim));
 }
 
+/** @returns The activity, whoever holds it */
+function findOutstanding(draft: Draft, claim: ActivityClaim): StoredActivity | undefined {
+  return draft.instance(claim.key)?.activities.find(isMeantBy(claim));
+}
+
+function isMeantBy(claim: ActivityClaim): (activity: StoredActivity) => boolean {
+  return (it) => it.executionId === claim.executionId && it.activityId === claim.activityId;
+}
+
 /** Whether an activity of the right instance is the one that a claim is about, and still its. */
 export function isClaimedBy(claim: ActivityClaim): (activity: StoredActivity) => boolean {
-  return (it) =>
-    it.executionId === claim.executionId &&
-    it.activityId === claim.activityId &&
-    it.owner === claim.node &&
-    it.attempt === claim.attempt;
+  const isMeant = isMeantBy(claim);
+  return (it) => isMeant(it) && it.owner === claim.node && it.attempt === claim.attempt;
 }
 
 function lostActivity(draft: Draft, claim: ActivityClaim): WriteOutcome {

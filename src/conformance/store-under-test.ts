@@ -22,7 +22,13 @@ import type {
   WriteOutcome,
 } from "../provider/provider.ts";
 import { effects, NOTHING_CONSUMED, request } from "./effects.ts";
-import { ConformanceError, expectKind, expectOne, SkippedCase } from "./expectation.ts";
+import {
+  ConformanceError,
+  expectEqual,
+  expectKind,
+  expectOne,
+  SkippedCase,
+} from "./expectation.ts";
 import type { ConformanceHarness, ConformanceStore, CrashPoints } from "./harness.ts";
 
 const CONTENTION_ROUNDS = 100;
@@ -169,8 +175,9 @@ export class StoreUnderTest {
     return this.write({ kind: "sendMessage", message: { instanceId, body, runId } });
   }
 
-  complete(claim: ActivityClaim, body = "completed"): Promise<WriteOutcome> {
-    return this.write({ kind: "completeActivity", claim, body });
+  /** Delivers the outcome of an activity, by default one that counts from its holder only. */
+  complete(claim: ActivityClaim, body = "completed", isResult = false): Promise<WriteOutcome> {
+    return this.write({ kind: "completeActivity", claim, body, isResult });
   }
 
   heartbeat(claim: ActivityClaim, details: string): Promise<WriteOutcome> {
@@ -180,19 +187,32 @@ export class StoreUnderTest {
   /** Hands an instance back. */
   release(
     claim: InstanceClaim,
-    some: { readonly visibleAtMs?: number; readonly isAttemptCounted?: boolean } = {},
+    some: { readonly visibleAtMs?: number } = {},
   ): Promise<WriteOutcome> {
-    const { visibleAtMs = this.nowMs, isAttemptCounted = true } = some;
-    return this.write({ kind: "releaseInstance", claim, visibleAtMs, isAttemptCounted });
+    const { visibleAtMs = this.nowMs } = some;
+    return this.write({ kind: "releaseInstance", claim, visibleAtMs });
   }
 
   /** Hands an activity back. */
   handBack(
     claim: ActivityClaim,
-    some: { readonly visibleAtMs?: number; readonly isAttemptCounted?: boolean } = {},
+    some: {
+      readonly visibleAtMs?: number;
+      readonly isAttemptCounted?: boolean;
+      readonly isCrash?: boolean;
+    } = {},
   ): Promise<WriteOutcome> {
-    const { visibleAtMs = this.nowMs, isAttemptCounted = true } = some;
-    return this.write({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted });
+    const { visibleAtMs = this.nowMs, isAttemptCounted = true, isCrash = false } = some;
+    const counts = { isAttemptCounted, isCrash };
+    return this.write({ kind: "releaseActivity", claim, visibleAtMs, ...counts });
+  }
+
+  /** Takes a node off the list as another node does that believes it dead. */
+  async takeOver(node: NodeId, { isCrash }: { readonly isCrash: boolean }): Promise<void> {
+    const listed = (await this.provider.listNodes()).find(({ id }) => id === node);
+    const { renewals: ifRenewals } = listed ?? { renewals: -1 };
+    const isRemoved = await this.provider.removeNode(node, { ifRenewals, isCrash });
+    expectEqual(isRemoved, true, "the removal of a node");
   }
 
   claim(some: Partial<ClaimInstancesRequest> = {}): Promise<readonly ClaimedInstance[]> {

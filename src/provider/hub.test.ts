@@ -90,7 +90,6 @@ describe("news of this process", () => {
       kind: "releaseInstance",
       claim,
       visibleAtMs: store.clock.ms + 100,
-      isAttemptCounted: false,
     });
     expect(runtime.told).toEqual([`due ${store.clock.ms + 200}`, `due ${store.clock.ms + 100}`]);
   });

@@ -19,8 +19,10 @@
  *     as far as the store's durability setting says. Either all operations land or none does.
  * P2. An operation that is refused (a lost claim, an unknown instance) has no effect at all, says so
  *     in its outcome, and does not disturb the other operations of the batch.
- * P3. A turn, a completion or a heartbeat of a node that is not registered, or whose epoch or
- *     attempt is no longer current, is refused.
+ * P3. A turn, a heartbeat or a release of a node that is not registered, or whose epoch or attempt is
+ *     no longer current, is refused; so is the failure of an activity. The result of an activity counts
+ *     whoever delivers it, as long as the activity is outstanding: a process that was taken for dead and
+ *     was not has done the work.
  * P4. At most one node holds an instance, and at most one node holds an activity.
  * P5. Messages are delivered in the order in which they were written; only messages that a turn
  *     names are removed by it.
@@ -30,6 +32,9 @@
  *     `write` nothing of the batch has happened; or, where the answer was lost on its way, the store
  *     knows the operation objects again when the same ones are written once more, and answers for
  *     those that have landed as it would have the first time.
+ * P8. A crash is counted against the work that a node was busy with when another took it off the list
+ *     (`NodeTakeover.isCrash`), and against nothing else. It is taken back when the node is heard of
+ *     again: its process lives.
  * (Semantics sections 18, 20, 21, 26, 27, 30; weaknesses R1, R21, R22, R24, R25, R28, R30.)
  */
 
@@ -211,7 +216,7 @@ export type WriteOperation =
     }
   /** Puts a message into the queue of an unfinished instance. */
   | { readonly kind: "sendMessage"; readonly message: OutgoingMessage }
-  /** Lands a turn and resets the instance's attempt count and its blocked reason. */
+  /** Lands a turn and resets the instance's count of crashes and its blocked reason. */
   | {
       readonly kind: "commitTurn";
       readonly claim: InstanceClaim;
@@ -236,6 +241,13 @@ export type WriteOperation =
       readonly kind: "completeActivity";
       readonly claim: ActivityClaim;
       readonly body: string;
+      /**
+       * True for a result: it counts as long as the activity is outstanding, whoever holds it by now.
+       * Anything else counts from the current holder only: a failure may come of losing the claim. (P3)
+       *
+       * @default false
+       */
+      readonly isResult?: boolean | undefined;
     }
   /** Hands an activity back, at once or after a delay. */
   | {
@@ -244,6 +256,12 @@ export type WriteOperation =
       readonly visibleAtMs: number;
       /** False takes the attempt back, never below 0. */
       readonly isAttemptCounted: boolean;
+      /**
+       * True counts as a crash: what it ended with can never land.
+       *
+       * @default false
+       */
+      readonly isCrash?: boolean | undefined;
     }
   /** Keeps the progress of a running activity for its next attempt. */
   | {
@@ -256,7 +274,6 @@ export type WriteOperation =
       readonly kind: "releaseInstance";
       readonly claim: InstanceClaim;
       readonly visibleAtMs: number;
-      readonly isAttemptCounted: boolean;
       /** Why it cannot go on, shown to clients until its next turn lands; null clears it. */
       readonly blocked?: BlockedReason | null | undefined;
     };
@@ -318,8 +335,8 @@ export interface ClaimedInstance {
   readonly instanceId: string;
   /** The epoch before this claim: a node that held exactly that one may trust what it remembers. */
   readonly previousEpoch: number;
-  /** Claims since the last turn that landed, this one included. */
-  readonly attempts: number;
+  /** Crashes of nodes that had a turn of it to do, since the last turn that landed. (P8) */
+  readonly crashes: number;
   readonly row: InstanceRow;
   readonly messages: readonly QueuedMessage[];
   readonly dueTimers: readonly TimerKey[];
@@ -335,6 +352,8 @@ export interface ClaimedInstance {
 export interface ClaimedActivity {
   readonly claim: ActivityClaim;
   readonly instanceId: string;
+  /** Deliveries of it that ended in a crash. (P8) */
+  readonly crashes: number;
   readonly name: string;
   readonly body: string;
   readonly tag?: string | undefined;
@@ -350,10 +369,10 @@ export interface HeldInstanceWork {
 }
 
 /**
- * Which work is wanted, by the attempts that it has behind it. Work that has outlived many processes
+ * Which work is wanted, by the crashes that it has behind it. Work that has outlived many processes
  * is tried alone, so that what is claimed beside a culprit is not taken for one.
  */
-export interface AttemptRange {
+export interface CrashRange {
   readonly from: number;
   readonly below: number;
 }
@@ -365,14 +384,14 @@ export interface ClaimInstancesRequest {
   /** Epochs of instances that the node remembers from earlier claims. */
   readonly remembered: ReadonlyMap<InstanceKey, number>;
   /** @default any */
-  readonly attempts?: AttemptRange | undefined;
+  readonly crashes?: CrashRange | undefined;
 }
 
 export interface ClaimActivitiesRequest {
   readonly node: NodeId;
   readonly limit: number;
   /** @default any */
-  readonly attempts?: AttemptRange | undefined;
+  readonly crashes?: CrashRange | undefined;
 }
 
 /**
@@ -402,6 +421,16 @@ export interface NodeRow extends NodeDescription {
   readonly renewals: number;
   /** True when the store can prove that the node's process is gone. */
   readonly isProvablyDead: boolean;
+  /** True when the store can prove that it is there, however silent: paused, or busy. */
+  readonly isProvablyAlive: boolean;
+}
+
+/** How a node is taken off the list by another one. */
+export interface NodeTakeover {
+  /** Only while its counter still has this value. */
+  readonly ifRenewals: number;
+  /** Whether this counts as a crash against what it was busy with. (P8) */
+  readonly isCrash: boolean;
 }
 
 /** The stored facts of an instance. */
@@ -530,16 +559,20 @@ export interface Provider extends AsyncDisposable {
   unblockWork(): Promise<void>;
 
   registerNode(description: NodeDescription): Promise<NodeId>;
-  /** False when the node is no longer registered: everything it held is void. */
+  /**
+   * False when the node is no longer registered: everything it held is void. Crashes that its removal
+   * by another has counted are taken back then. (P8)
+   */
   renewNode(node: NodeId): Promise<boolean>;
   listNodes(): Promise<readonly NodeRow[]>;
   /**
    * Takes a node off the list and frees what it held.
    *
-   * @param ifRenewals - Only while its counter still has this value
+   * @param takeover - Absent when the node itself leaves; should another have removed it before, then
+   *   crashes that this has counted are taken back (P8)
    * @returns Whether it was removed
    */
-  removeNode(node: NodeId, ifRenewals?: number): Promise<boolean>;
+  removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean>;
 
   readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]>;
   readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined>;

@@ -11,7 +11,8 @@
  *     wait, the store is asked once all that waited when it was last asked have had a slot.
  * I2. An activity that is not run to its end here is handed back or known to be lost; it is never
  *     kept by a live node that does not run it.
- * I3. An outcome is reported once; that of a canceled or lost activity is not reported (G5).
+ * I3. An outcome is reported once. That of a canceled activity is not reported, and of one whose claim
+ *     has ended only a result, which counts if it is still wanted (G5): the work has been done.
  * I4. What has outlived many processes is tried alone: only then does a crash tell something. However
  *     busy the slots are, one is kept for it now and then.
  */
@@ -161,7 +162,8 @@ export class ActivityDispatcher {
   /** The orchestration no longer wants these: what waits is forgotten, what runs is told. */
   cancel(key: InstanceKey, activities: readonly ActivityKey[]): void {
     if (activities.length === 0) return;
-    this.#drop(new Set(activities.map((activity) => nameOf({ key, ...activity }))), "canceled");
+    const names = new Set(activities.map((activity) => nameOf({ key, ...activity })));
+    this.#drop(names, "canceled", false);
   }
 
   /** The instance has ended: none of its activities is wanted any more. */
@@ -169,7 +171,7 @@ export class ActivityDispatcher {
     const running = [...this.#running.values()].map((run) => run.claimed.claim);
     const waiting = this.#waiting.toArray().map(({ claimed }) => claimed.claim);
     const names = [...running, ...waiting].filter((claim) => claim.key === key).map(nameOf);
-    this.#drop(new Set(names), "canceled");
+    this.#drop(new Set(names), "canceled", false);
   }
 
   /** Activities may be claimable in the store. */
@@ -188,7 +190,7 @@ export class ActivityDispatcher {
   /** Everything that this node held is void. */
   loseAll(): void {
     this.#waiting.drain();
-    for (const name of [...this.#running.keys()]) this.#abort(name, "lost");
+    for (const name of [...this.#running.keys()]) this.#abort(name, "lost", true);
   }
 
   /** Stops claiming; what only waits for a slot is handed back. */
@@ -203,7 +205,7 @@ export class ActivityDispatcher {
   async abandonAll(): Promise<void> {
     host.clearInterval(this.#watch);
     const runs = [...this.#running.values()];
-    for (const run of runs) run.abort("shutdown");
+    for (const run of runs) run.abort("shutdown", false);
     // Those that react to their signal end with an outcome of their own that counts for nothing.
     for (const run of runs) void this.#release(run.claimed.claim, 0);
     await Promise.all(this.#leaving);
@@ -281,6 +283,7 @@ export class ActivityDispatcher {
       const { activityId } = claim;
       const fields = { instanceId, activityName: name, activityId, outcome: end.kind };
       settings.logger.log("debug", "An activity ended after it was told to stop", fields);
+      if (run.isResultWanted && end.kind === "completed") void land(run.claimed, end); // (I3)
     } else if (isOutcome) onOutcome(run.claimed, end);
     else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
     else if (end.kind === "refused") void this.#retry(run.claimed, end.reason);
@@ -311,19 +314,19 @@ export class ActivityDispatcher {
     this.#mayBeMore = true;
   }
 
-  #drop(names: ReadonlySet<string>, reason: "canceled" | "lost"): void {
+  #drop(names: ReadonlySet<string>, reason: "canceled" | "lost", isResultWanted: boolean): void {
     if (names.size === 0) return;
     this.#waiting.keep(({ claimed }) => !names.has(nameOf(claimed.claim)));
-    for (const name of names) this.#abort(name, reason);
+    for (const name of names) this.#abort(name, reason, isResultWanted);
   }
 
   /** The slot is free at the latest when the grace has passed, whatever the activity does. */
-  #abort(name: string, reason: "canceled" | "lost"): void {
+  #abort(name: string, reason: "canceled" | "lost", isResultWanted: boolean): void {
     const run = this.#running.get(name);
     if (run === undefined) return;
     this.#running.delete(name);
     this.#stopping.add(run);
-    run.abort(reason);
+    run.abort(reason, isResultWanted);
     new Timer(this.#parts.settings.cancellationGraceMs, () => {
       this.#free(run);
       this.#runWaiting();
@@ -354,14 +357,18 @@ export class ActivityDispatcher {
       activityId: claim.activityId,
       error: reason,
     });
-    await this.#release(claim, this.#parts.settings.retryDelayMinMs, true);
+    await this.#release(claim, this.#parts.settings.retryDelayMinMs, { isCrash: true });
   }
 
-  async #release(claim: ActivityClaim, delayMs: number, isAttemptCounted = false): Promise<void> {
+  async #release(
+    claim: ActivityClaim,
+    delayMs: number,
+    { isCrash }: { readonly isCrash: boolean } = { isCrash: false },
+  ): Promise<void> {
     const { hub } = this.#parts;
     const visibleAtMs = hub.provider.nowMs() + delayMs;
     const leaving = hub
-      .insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted }) // (I2)
+      .insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted: isCrash, isCrash }) // (I2)
       .then(() => {
         this.#leaving.delete(leaving);
       });
@@ -424,8 +431,8 @@ export class ActivityDispatcher {
     }
     this.#reserved += limit;
     try {
-      const attempts = { from: 0, below: trialFrom(settings.attemptsMax) };
-      const claimed = await hub.provider.claimActivities({ node, limit, attempts });
+      const crashes = { from: 0, below: trialFrom(settings.attemptsMax) };
+      const claimed = await hub.provider.claimActivities({ node, limit, crashes });
       if (claimed.length >= limit) this.#mayBeMore = true;
       for (const activity of claimed) this.#take(activity);
     } finally {
@@ -447,8 +454,8 @@ export class ActivityDispatcher {
       this.#isTrialWanted = true;
       return;
     }
-    const attempts = { from: trialFrom(settings.attemptsMax), below: Number.MAX_SAFE_INTEGER };
-    const [suspect] = await hub.provider.claimActivities({ node, limit: 1, attempts });
+    const crashes = { from: trialFrom(settings.attemptsMax), below: Number.MAX_SAFE_INTEGER };
+    const [suspect] = await hub.provider.claimActivities({ node, limit: 1, crashes });
     if (suspect !== undefined) this.#trial = this.#run(suspect);
   }
 
@@ -476,8 +483,9 @@ export class ActivityDispatcher {
     try {
       const lost = await hub.provider.findLostActivities(claims);
       const isOurs = (claim: ActivityClaim): boolean => claim.node === nodes.current;
-      this.#drop(new Set(lost.filter(isOurs).map(nameOf)), "canceled");
-      this.#drop(new Set(lost.filter((claim) => !isOurs(claim)).map(nameOf)), "lost");
+      // Most likely. Should the node have been taken for dead, unheard as yet, its results still count.
+      this.#drop(new Set(lost.filter(isOurs).map(nameOf)), "canceled", true);
+      this.#drop(new Set(lost.filter((claim) => !isOurs(claim)).map(nameOf)), "lost", true);
     } catch (error) {
       settings.logger.log("debug", "Cannot check running activities now", {
         error: String(error),
@@ -503,6 +511,7 @@ function toClaimed(
     .map(({ activityId, name, body }) => ({
       claim: { key, node, executionId, activityId, attempt: 1 },
       instanceId,
+      crashes: 0,
       name,
       body,
       heartbeat: undefined,

@@ -44,6 +44,7 @@ export class ActivityRun {
   /** Made when somebody asks for the signal: most activities never do, and it is the dearest part. */
   #controller: AbortController | undefined;
   #abortError: UsageError | undefined;
+  #isResultWanted = true;
   readonly #startedMs = systemClock.monotonicMs();
 
   constructor(
@@ -61,12 +62,19 @@ export class ActivityRun {
     return this.#abortError !== undefined;
   }
 
+  /** False when it is certain that nobody waits for its result, or that it will be delivered again. */
+  get isResultWanted(): boolean {
+    return this.#isResultWanted;
+  }
+
   /** How long it has been running, in milliseconds. */
   get elapsedMs(): number {
     return systemClock.monotonicMs() - this.#startedMs;
   }
 
-  abort(reason: AbortReason): void {
+  /** @param isResultWanted - Its claim has ended, which does not say why: its result may be wanted still */
+  abort(reason: AbortReason, isResultWanted: boolean): void {
+    this.#isResultWanted &&= isResultWanted;
     this.#abortError ??= new UsageError("execution_ended", ABORT_TEXT[reason], {
       details: { reason },
     });
@@ -83,8 +91,8 @@ export class ActivityRun {
 
   /** Runs the user's function; never rejects because of it. */
   async start(): Promise<RunEnd> {
-    const { claim } = this.claimed;
-    if (claim.attempt > this.#settings.attemptsMax)
+    const { crashes } = this.claimed;
+    if (crashes >= this.#settings.attemptsMax)
       return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.attemptsMax) };
     let delivery: Delivery;
     try {
@@ -223,7 +231,7 @@ export class ActivityRun {
       details === undefined ? undefined : codec.encode(details, "the details of a heartbeat");
     const { claim } = this.claimed;
     const outcome = await this.#hub.write({ kind: "heartbeatActivity", claim, details: encoded });
-    if (outcome.kind !== "accepted") this.abort("lost");
+    if (outcome.kind !== "accepted") this.abort("lost", true);
     this.#assertWanted();
   }
 }

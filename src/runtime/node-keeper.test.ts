@@ -43,13 +43,14 @@ class World {
         this.#write();
         return this.renew(node);
       },
-      removeNode: async (node, ifRenewals) => {
+      removeNode: async (node, takeover) => {
         this.#write();
         const row = this.nodes.get(node);
         if (row === undefined) return false;
         if (row.label === "stuck") throw busy();
-        if (ifRenewals !== undefined && ifRenewals !== row.renewals) return false;
-        this.told.push(`removed ${row.label}`);
+        if (takeover !== undefined && takeover.ifRenewals !== row.renewals) return false;
+        const how = takeover?.isCrash === true ? " (a crash)" : "";
+        this.told.push(`removed ${row.label}${how}`);
         return this.nodes.delete(node);
       },
       listNodes: async () => {
@@ -83,9 +84,10 @@ class World {
     if (this.isStoreDown) throw busy();
   }
 
-  add(label: string, leaseMs: number, isProvablyDead = false): NodeId {
+  add(label: string, leaseMs: number, proof: Partial<NodeRow> = {}): NodeId {
     const id = `${label}-${this.writeCount}-${this.nodes.size}`;
-    this.nodes.set(id, { id, label, leaseMs, renewals: 0, isProvablyDead });
+    const unproved = { isProvablyDead: false, isProvablyAlive: false };
+    this.nodes.set(id, { id, label, leaseMs, renewals: 0, ...unproved, ...proof });
     return id;
   }
 
@@ -108,12 +110,20 @@ beforeEach(() => {
   world = new World();
 });
 
+test("F53 a silent node counts as a crash, unless its process is proved to be there (I7)", async () => {
+  world.add("silent", LEASE_MS);
+  world.add("paused", LEASE_MS, { isProvablyAlive: true });
+  for (let i = 0; i < 4; i += 1) await world.after(LEASE_MS / 3 + 1);
+  expect(world.told).toContain("removed silent (a crash)");
+  expect(world.told).toContain("removed paused");
+});
+
 test("a dead node that cannot be removed now keeps nobody from removing the others", async () => {
-  world.add("stuck", LEASE_MS, true);
-  world.add("dead", LEASE_MS, true);
+  world.add("stuck", LEASE_MS, { isProvablyDead: true });
+  world.add("dead", LEASE_MS, { isProvablyDead: true });
   await world.keeper.acquire();
   await world.after(0);
-  expect(world.told).toContain("removed dead");
+  expect(world.told).toContain("removed dead (a crash)");
   expect(world.warnings).toEqual([
     "Cannot take over the work of a node that has died; trying again",
   ]);
@@ -122,11 +132,11 @@ test("a dead node that cannot be removed now keeps nobody from removing the othe
 test("parked work that is locked when a node comes is freed with a later look", async () => {
   world.isParkedLocked = true;
   await world.keeper.announce();
-  world.add("dead", LEASE_MS, true);
+  world.add("dead", LEASE_MS, { isProvablyDead: true });
   await world.keeper.acquire();
   await world.after(0);
   // Nothing else waits for it.
-  expect(world.told).toEqual(["removed dead", "freed"]);
+  expect(world.told).toEqual(["removed dead (a crash)", "freed"]);
   world.isParkedLocked = false;
   await world.after(1);
   expect(world.told).toContain("unblocked");
@@ -219,7 +229,7 @@ describe("other nodes", () => {
     for (let i = 0; i < 3; i += 1) await world.after(100);
     expect(world.told).toEqual([]);
     await world.after(100);
-    expect(world.told).toEqual(["removed other", "freed"]);
+    expect(world.told).toEqual(["removed other (a crash)", "freed"]);
   });
 
   test("its own lease counts, not ours", async () => {
@@ -227,7 +237,7 @@ describe("other nodes", () => {
     for (let i = 0; i < 30; i += 1) await world.after(100);
     expect(world.told).toEqual([]);
     await world.after(100);
-    expect(world.told).toEqual(["removed patient", "freed"]);
+    expect(world.told).toEqual(["removed patient (a crash)", "freed"]);
   });
 
   test("one that renews lives", async () => {
@@ -240,9 +250,9 @@ describe("other nodes", () => {
   });
 
   test("one whose process is certainly gone is dead at once", async () => {
-    world.add("gone", LEASE_MS, true);
+    world.add("gone", LEASE_MS, { isProvablyDead: true });
     await world.after(0);
-    expect(world.told).toEqual(["removed gone", "freed"]);
+    expect(world.told).toEqual(["removed gone (a crash)", "freed"]);
   });
 
   test("while we do not look ourselves, no time passes: the others were suspended with us", async () => {

@@ -23,6 +23,9 @@
  *     comes within a lease of it, and the one that has seen the counter stand still for a lease comes
  *     a lease after that. A runtime that is idle looks no more often than that (once per lease, where
  *     all leases are equal; any rarer would break the bound); one that works looks with each renewal.
+ * I7. A node that is taken over counts as a crash against what it was busy with, unless the store proves
+ *     that its process is there. Where that cannot be known, its next sign of life takes the count back:
+ *     the renewal that finds it gone from the list, or its own leave.
  */
 
 import { isDuroxideError } from "../foundation/errors.ts";
@@ -277,10 +280,11 @@ export class NodeKeeper {
   }
 
   /** Never rejects: one node that cannot be removed now keeps nobody from removing the others. */
-  async #remove({ id, renewals, label }: NodeRow): Promise<boolean> {
+  async #remove({ id, renewals, label, isProvablyAlive }: NodeRow): Promise<boolean> {
     const { provider, logger } = this.#options;
     try {
-      return await provider.removeNode(id, renewals);
+      // (I7)
+      return await provider.removeNode(id, { ifRenewals: renewals, isCrash: !isProvablyAlive });
     } catch (error) {
       logger.log("warn", "Cannot take over the work of a node that has died; trying again", {
         node: label,

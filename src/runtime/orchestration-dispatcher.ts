@@ -13,7 +13,7 @@
  *     was in line for a turn has had one: for timers and mail of what is held, and for others.
  */
 
-import { decodeMessage, encodeMessage } from "../history/message.ts";
+import { decodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type {
   ClaimedActivity,
@@ -218,7 +218,7 @@ export class OrchestrationDispatcher {
   /** Makes the outcome of an activity durable without a turn; never rejects. */
   async land(claimed: ClaimedActivity, outcome: ActivityOutcome): Promise<void> {
     this.#leavingCount += 1;
-    await this.#runner.forward(claimed.claim, encodeMessage(toMessage(claimed, outcome)));
+    await this.#runner.forward(claimed.claim, toMessage(claimed, outcome));
     this.#leavingCount -= 1;
   }
 
@@ -328,7 +328,7 @@ export class OrchestrationDispatcher {
     this.#residents.delete(resident.key);
     if (!resident.isHeld) return;
     this.#leavingCount += 1;
-    void this.#runner.handBack(resident, [], { isAttemptCounted: false }).finally(() => {
+    void this.#runner.handBack(resident, []).finally(() => {
       this.#leavingCount -= 1;
       this.#fetchSoon();
     });
@@ -341,7 +341,7 @@ export class OrchestrationDispatcher {
     await Promise.all(
       residents
         .filter((resident) => resident.isHeld && !resident.inbox.isEmpty)
-        .map((resident) => this.#runner.handBack(resident, [], { isAttemptCounted: false })),
+        .map((resident) => this.#runner.handBack(resident, [])),
     );
   }
 
@@ -403,11 +403,11 @@ export class OrchestrationDispatcher {
       this.#isMoreLeft = true;
       return false;
     }
-    const attempts = { from: 0, below: this.#trialFrom };
+    const crashes = { from: 0, below: this.#trialFrom };
     const reader = this.#lateMail.begin();
     try {
       const { remembered } = this.#residents;
-      const request = { node, limit, remembered, attempts };
+      const request = { node, limit, remembered, crashes };
       const claimed = await this.#parts.hub.provider.claimInstances(request);
       if (claimed.length > 0) this.#parts.nodes.noteWork();
       await Promise.all(claimed.map((instance) => this.#adopt(instance, reader)));
@@ -418,8 +418,8 @@ export class OrchestrationDispatcher {
   }
 
   /**
-   * (I4) Claims one suspect when none is being tried. Its attempt is counted by the claim, so a crash
-   * while it is tried counts against it and against nobody else.
+   * (I4) Claims one suspect when none is being tried, so that a crash while it is tried counts against
+   * it and against nobody else.
    */
   async #claimTrial(node: NodeId): Promise<void> {
     if (this.#trial !== undefined) return;
@@ -429,7 +429,7 @@ export class OrchestrationDispatcher {
         node,
         limit: 1,
         remembered: new Map(),
-        attempts: { from: this.#trialFrom, below: Number.MAX_SAFE_INTEGER },
+        crashes: { from: this.#trialFrom, below: Number.MAX_SAFE_INTEGER },
       });
       if (suspect === undefined) return;
       const { key } = suspect.claim;
@@ -448,7 +448,7 @@ export class OrchestrationDispatcher {
     this.#fetchSoon();
   }
 
-  /** Attempts from which on an instance is tried alone. */
+  /** Crashes from which on an instance is tried alone. */
   get #trialFrom(): number {
     return trialFrom(this.#parts.settings.attemptsMax);
   }

@@ -44,7 +44,7 @@ export class Reception {
     const { settings, runner } = this.#parts;
     const { attemptsMax } = settings;
     const { resident, cause } = takeIn(await this.#complete(claimed), settings);
-    if (claimed.attempts > attemptsMax) {
+    if (claimed.crashes >= attemptsMax) {
       return runner.abort(resident, readableItems(claimed), instancePoison(claimed, attemptsMax));
     }
     const hasBegun = claimed.row.status !== "Pending";
@@ -68,7 +68,7 @@ export class Reception {
   #park(resident: Resident, cause: Cause): Promise<Fate> {
     const { hub, runner } = this.#parts;
     const blocked = toReason(cause, hub.provider.nowMs());
-    return runner.handBack(resident, [], { blocked, isAttemptCounted: false });
+    return runner.handBack(resident, [], blocked);
   }
 }
 

@@ -127,7 +127,7 @@ export class StartTaker {
     const claim = { key, node, epoch: 1 };
     activities.release(claim, effects);
     const visibleAtMs = hub.provider.nowMs();
-    await hub.insist({ kind: "releaseInstance", claim, visibleAtMs, isAttemptCounted: false });
+    await hub.insist({ kind: "releaseInstance", claim, visibleAtMs });
     hub.wakeAll();
   }
 }

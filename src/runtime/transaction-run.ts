@@ -81,7 +81,7 @@ export class TransactionRun {
     const { claim } = claimed;
     const body = encodeMessage(toMessage(claimed, { kind: "completed", result }));
     const outcomes = await transactions.write(transaction, [
-      { kind: "completeActivity", claim, body },
+      { kind: "completeActivity", claim, body }, // (I2) Without a current claim all of it is rolled back.
     ]);
     if (outcomes[0]?.kind !== "claimLost") return outcomes;
     this.#onLost(outcomes[0].reason);

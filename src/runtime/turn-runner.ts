@@ -16,8 +16,9 @@
 import { effectBytes, toEffects, type TurnSubject } from "../effects/turn-effects.ts";
 import { decodeEvents } from "../history/codec.ts";
 import type { RecordedEvent } from "../history/event.ts";
-import { encodeMessage } from "../history/message.ts";
+import { encodeMessage, type InstanceMessage } from "../history/message.ts";
 import { canceledFailure, toFailure, type Failure } from "../history/failure.ts";
+import { isDuroxideError } from "../foundation/errors.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
 import type { StoreHub } from "../provider/hub.ts";
@@ -147,7 +148,7 @@ export class TurnRunner {
         eventId: divergence.eventId,
         source: divergence.source,
       });
-      return this.handBack(resident, items, { blocked, isAttemptCounted: false });
+      return this.handBack(resident, items, blocked);
     }
     const failure = toFailure(
       new NondeterminismError(divergence),
@@ -196,7 +197,7 @@ export class TurnRunner {
       this.#log("warn", resident, "A turn was refused and will be run again from the store", {
         reason,
       });
-      return this.handBack(resident, items, { isAttemptCounted: false });
+      return this.handBack(resident, items);
     }
     resident.inbox.settle(items, this.#parts.isReading());
     if (outcome.droppedMessageCount > 0) {
@@ -278,7 +279,7 @@ export class TurnRunner {
     const definition = orchestrations.resolve(resident.execution.name, outcome.version);
     this.#parts.hub.watch.notify(resident.instanceId);
     // Claimed again like any instance of code that is not here; parked with its reason then.
-    if (definition === undefined) return this.handBack(resident, [], { isAttemptCounted: false });
+    if (definition === undefined) return this.handBack(resident, []);
     resident.execution = resident.execution.next(definition);
     resident.executionId = effects.executionId + 1;
     resident.startedMs = 0;
@@ -290,17 +291,17 @@ export class TurnRunner {
   async handBack(
     resident: Resident,
     items: readonly InboxItem[],
-    how: { readonly blocked?: BlockedReason; readonly isAttemptCounted: boolean },
+    blocked?: BlockedReason,
   ): Promise<Fate> {
     const { hub } = this.#parts;
     const left = [...items, ...resident.inbox.take()];
-    const delayMs = how.blocked === undefined ? 0 : this.#parking.nextDelayMs(resident.instanceId);
+    const delayMs = blocked === undefined ? 0 : this.#parking.nextDelayMs(resident.instanceId);
     const visibleAtMs = hub.provider.nowMs() + delayMs;
     const release = {
       kind: "releaseInstance",
       claim: resident.claim,
       visibleAtMs,
-      ...how,
+      ...(blocked !== undefined && { blocked }),
     } as const;
     await Promise.all([
       ...left.flatMap((item) => this.#forward(item)),
@@ -314,14 +315,16 @@ export class TurnRunner {
   /** (I2) */
   #forward({ origin, message }: InboxItem): Promise<unknown>[] {
     if (origin.kind !== "activity") return [];
-    return [this.forward(origin.claim, encodeMessage(message))];
+    return [this.forward(origin.claim, message)];
   }
 
   /** Sends the outcome of an activity through the queue; never rejects. */
-  async forward(claim: ActivityClaim, body: string): Promise<void> {
+  async forward(claim: ActivityClaim, message: InstanceMessage): Promise<void> {
     const { hub, settings } = this.#parts;
+    const body = encodeMessage(message);
+    const isResult = message.kind === "activityCompleted";
     try {
-      const outcome = await hub.write({ kind: "completeActivity", claim, body });
+      const outcome = await hub.write({ kind: "completeActivity", claim, body, isResult });
       if (outcome.kind === "accepted") return;
       settings.logger.log("info", "The result of an activity was dropped", {
         activityId: claim.activityId,
@@ -333,8 +336,9 @@ export class TurnRunner {
         error: String(error),
       });
       const visibleAtMs = hub.provider.nowMs() + settings.retryDelayMinMs;
-      const isAttemptCounted = true; // A result that no store takes is poison in the end.
-      await hub.insist({ kind: "releaseActivity", claim, visibleAtMs, isAttemptCounted }); // (I5)
+      const isCrash = !isDuroxideError(error) || !error.retryable; // What no store takes is poison in the end.
+      const release = { kind: "releaseActivity", claim, visibleAtMs, isCrash } as const;
+      await hub.insist({ ...release, isAttemptCounted: true }); // (I5)
     }
   }
 
@@ -351,7 +355,7 @@ export class TurnRunner {
       { code: "store_failed", message: `Cannot commit a turn: ${String(error)}` },
       this.#parts.hub.provider.nowMs(),
     );
-    return this.handBack(resident, items, { blocked, isAttemptCounted: false });
+    return this.handBack(resident, items, blocked);
   }
 
   #logTurn(resident: Resident, conclusion: Concluded): void {

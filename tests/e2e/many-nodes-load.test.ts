@@ -92,9 +92,9 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
             lookCount += 1;
             return inner.listNodes();
           },
-          removeNode: async (node, ifRenewals) => {
-            const isRemoved = await inner.removeNode(node, ifRenewals);
-            if (isRemoved && ifRenewals !== undefined) looksTaken ??= lookCount - looksAtDeath;
+          removeNode: async (node, takeover) => {
+            const isRemoved = await inner.removeNode(node, takeover);
+            if (isRemoved && takeover !== undefined) looksTaken ??= lookCount - looksAtDeath;
             return isRemoved;
           },
         }),
@@ -237,8 +237,8 @@ describe.each(SHARED_STORES_AND_POOLER)("on $name", (kind) => {
       { orchestrations, lease: "200ms" },
       {
         others: (inner) => ({
-          removeNode: async (node, ifRenewals) => {
-            const removed = inner.removeNode(node, ifRenewals);
+          removeNode: async (node, takeover) => {
+            const removed = inner.removeNode(node, takeover);
             asleep.open(); // While it is on its way out.
             return removed;
           },

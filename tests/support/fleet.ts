@@ -143,7 +143,17 @@ export class Fleet {
     const nodes = await this.store.listNodes();
     const node = nodes.find(({ label }) => label === workerId);
     if (node === undefined) throw new Error(`Node "${workerId}" is not on the list`);
-    expect(await this.store.removeNode(node.id, undefined)).toBe(true);
+    expect(await this.store.removeNode(node.id)).toBe(true);
+  }
+
+  /** Takes a runtime's entry for work off the list, as a node does that takes its silence for a crash. */
+  async takeForCrashed(workerId: string): Promise<void> {
+    for (;;) {
+      const node = (await this.store.listNodes()).find(({ label }) => label === workerId);
+      if (node === undefined) throw new Error(`Node "${workerId}" is not on the list`);
+      const takeover = { ifRenewals: node.renewals, isCrash: true };
+      if (await this.store.removeNode(node.id, takeover)) return; // It may have renewed meanwhile.
+    }
   }
 
   /** Waits until nobody is on the list who could hold something. */

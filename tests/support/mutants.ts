@@ -5,6 +5,7 @@ import type {
   ClaimedActivity,
   ClaimedInstance,
   InstanceKey,
+  NodeId,
   Provider,
   QueuedMessage,
   WriteOperation,
@@ -88,7 +89,7 @@ export const MUTANTS: readonly Mutant[] = [
         write: (operations) =>
           store.write(
             operations.map((it) => {
-              if (it.kind !== "completeActivity") return it;
+              if (it.kind !== "completeActivity" || it.isResult === true) return it;
               const attempt = attempts.get(it.claim.key) ?? it.claim.attempt;
               return { ...it, claim: { ...it.claim, attempt } };
             }),
@@ -134,7 +135,7 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   onWrite(
     "counts every attempt",
-    "attempts of an instance do not count a release that says so",
+    "attempts of an activity grow with each claim, and are taken back on request",
     (it) => ("isAttemptCounted" in it ? { ...it, isAttemptCounted: true } : it),
   ),
   mutant(
@@ -275,10 +276,41 @@ export const MUTANTS: readonly Mutant[] = [
   })),
   mutant(
     "mixes what was tried with what was not",
-    "attempts tell apart which instances are wanted",
+    "counted crashes tell apart which instances are wanted",
     (store) => ({
-      claimInstances: ({ attempts: _, ...request }) => store.claimInstances(request),
+      claimInstances: ({ crashes: _, ...request }) => store.claimInstances(request),
     }),
+  ),
+  mutant(
+    "takes every silent node for a crashed one",
+    "counted crashes are not what is handed back, nor what a node leaves, nor what is taken from a live one",
+    (store) => ({
+      removeNode: (node, takeover) =>
+        store.removeNode(node, takeover && { ...takeover, isCrash: true }),
+    }),
+  ),
+  mutant(
+    "never takes a crash back",
+    "counted crashes are taken back when the node is heard of again, by its renewal or its leave",
+    (store) => {
+      const isListed = async (node: NodeId): Promise<boolean> =>
+        (await store.listNodes()).some(({ id }) => id === node);
+      return {
+        renewNode: async (node) => (await isListed(node)) && store.renewNode(node),
+        removeNode: async (node, takeover) =>
+          (await isListed(node)) && store.removeNode(node, takeover),
+      };
+    },
+  ),
+  onWrite(
+    "lets a failure count whoever delivers it",
+    "counted crashes do not keep a result from counting, whoever holds the activity by now (P3)",
+    (it) => (it.kind === "completeActivity" ? { ...it, isResult: true } : it),
+  ),
+  onWrite(
+    "lets no late result count",
+    "counted crashes do not keep a result from counting, whoever holds the activity by now (P3)",
+    (it) => (it.kind === "completeActivity" ? { ...it, isResult: false } : it),
   ),
   mutant(
     "begins each page of a list anew",

@@ -186,15 +186,11 @@ export class StoreUnderTest {
   }
 
   /** Hands an instance back. */
-  release(
-    claim: InstanceClaim,
-    some: { visibleAtMs?: number; isAttemptCounted?: boolean } = {},
-  ): Promise<WriteOutcome> {
+  release(claim: InstanceClaim, some: { visibleAtMs?: number } = {}): Promise<WriteOutcome> {
     return this.write({
       kind: "releaseInstance",
       claim,
       visibleAtMs: some.visibleAtMs ?? this.clock.ms,
-      isAttemptCounted: some.isAttemptCounted ?? true,
     });
   }
 

@@ -14,7 +14,8 @@ export const activities: readonly ConformanceCase[] = concern("activities", {
     const [first, second, ...others] = await store.claimActivities();
     const claim = { key, executionId: 1, activityId: 7, node: store.node, attempt: 1 };
     const facts = { instanceId: "a", name: "charge", body: "activity 7", tag: "gpu" };
-    const expected = { claim, ...facts, sessionId: "s1", heartbeat: undefined };
+    const state = { crashes: 0, heartbeat: undefined };
+    const expected = { claim, ...facts, sessionId: "s1", ...state };
     expectEqual(first, expected, "the first activity");
     expectMatch(second, { tag: undefined, sessionId: undefined }, "the second activity");
     expectEqual(others, [], "further activities");

@@ -27,7 +27,7 @@ export const claims: readonly ConformanceCase[] = concern("instance claims", {
       claim: { key: claim.key, node: store.node, epoch: 2 },
       instanceId: "a",
       previousEpoch: 1,
-      attempts: 1,
+      crashes: 0,
       row: { key: claim.key, instanceId: "a", status: "Running", executionId: 1 },
       messages: [{ body: "one" }, { body: "two" }],
       // In the order of their times, then of their events.
@@ -218,7 +218,7 @@ export const claims: readonly ConformanceCase[] = concern("instance claims", {
     await store.provider.removeNode(gone);
     expectEqual(await store.claim({ node: gone }), [], "what it gets");
     expectEqual(await store.provider.readHeldWork(gone, 10), [], "what it reads");
-    expectMatch(await store.claimOne(), { claim: { epoch: 1 }, attempts: 1 }, "the first claim");
+    expectMatch(await store.claimOne(), { claim: { epoch: 1 }, crashes: 0 }, "the first claim");
   },
 
   "says whether there is work, without touching it": async (store) => {
@@ -226,7 +226,7 @@ export const claims: readonly ConformanceCase[] = concern("instance claims", {
     await store.start("a");
     expectEqual(await store.provider.hasClaimableWork(), true, "work after a start");
     expectEqual(await store.provider.hasClaimableWork(), true, "work, asked again");
-    expectMatch(await store.claimOne(), { attempts: 1 }, "the claim");
+    expectMatch(await store.claimOne(), { crashes: 0, claim: { epoch: 1 } }, "the claim");
     expectEqual(await store.provider.hasClaimableWork(), false, "work after the claim");
   },
 });

@@ -53,7 +53,7 @@ export const codeFilter: readonly ConformanceCase[] = concern("code filter", {
     expectEqual(await store.claim({ node: pears }), [], "what it gets after that");
     const untouched = await store.claim({ node: apples, limit: 200 });
     expectEqual(untouched.length, 150, "the number of the others");
-    expectMatch(untouched[0], { attempts: 1, previousEpoch: 0 }, "the first of the others");
+    expectMatch(untouched[0], { crashes: 0, previousEpoch: 0 }, "the first of the others");
   },
 
   "hands out what no live node has code for": async (store) => {

@@ -25,7 +25,11 @@ export const connections: readonly ConformanceCase[] = concern("connections", {
     await store.send("a", "x");
     const wanted = { node, limit: 1, remembered: new Map() };
     expectEqual(await other.claimInstances(wanted), [], "what is held");
-    expectEqual(await other.removeNode(store.node, 0), true, "the removal");
+    expectEqual(
+      await other.removeNode(store.node, { ifRenewals: 0, isCrash: false }),
+      true,
+      "the removal",
+    );
     const [taken] = await other.claimInstances(wanted);
     expectMatch(taken, { instanceId: "a", previousEpoch: 1 }, "what was freed");
     expectKind(await store.commit(claim), "claimLost", "a turn of the removed node");

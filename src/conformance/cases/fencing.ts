@@ -65,7 +65,7 @@ function underInstance(store: StoreUnderTest, claim: InstanceClaim): readonly Wr
   return [
     commitOf(claim, traces(store)),
     commitOf(claim, { continued: continued() }),
-    { ...release, isAttemptCounted: false, blocked },
+    { ...release, blocked },
   ];
 }
 

@@ -40,9 +40,17 @@ export const nodes: readonly ConformanceCase[] = concern("nodes and claim expiry
   "leave only while their renewals stand where they were seen": async (store) => {
     const node = await store.registerNode();
     await store.provider.renewNode(node);
-    expectEqual(await store.provider.removeNode(node, 0), false, "a removal with old renewals");
+    expectEqual(
+      await store.provider.removeNode(node, { ifRenewals: 0, isCrash: false }),
+      false,
+      "a removal with old renewals",
+    );
     expectEqual(await store.provider.renewNode(node), true, "a renewal after that");
-    expectEqual(await store.provider.removeNode(node, 2), true, "a removal with its renewals");
+    expectEqual(
+      await store.provider.removeNode(node, { ifRenewals: 2, isCrash: false }),
+      true,
+      "a removal with its renewals",
+    );
   },
 
   "give up everything when they leave": async (store) => {
@@ -67,7 +75,6 @@ export const nodes: readonly ConformanceCase[] = concern("nodes and claim expiry
     expectMatch(taken, expected, "what another gets afterwards");
     const activities = await store.claimActivities({ node: other });
     const attempts = activities.map((it) => `${it.instanceId} ${it.claim.attempt}`).sort();
-    // A death counts as an attempt: who dies of it each time must be found out.
     expectEqual(attempts, ["a 2", "b 2"], "the activities and their attempts");
   },
 
@@ -114,7 +121,9 @@ export const nodes: readonly ConformanceCase[] = concern("nodes and claim expiry
 
   "may take one another off the list, which one of them does": async (store) => {
     const others = await Promise.all(Array.from({ length: 5 }, () => store.registerNode()));
-    const removals = await Promise.all(others.map(() => store.provider.removeNode(store.node, 0)));
+    const removals = await Promise.all(
+      others.map(() => store.provider.removeNode(store.node, { ifRenewals: 0, isCrash: false })),
+    );
     expectEqual(removals.filter(Boolean).length, 1, "the number of removals that took place");
   },
 });

@@ -53,10 +53,7 @@ export const repetition: readonly ConformanceCase[] = concern("repetition", {
   "in the wrong order: a turn behind the release of its claim is refused": async (store) => {
     const claim = await store.begin("a");
     const outcomes = await store.provider.write([
-      {
-        ...{ kind: "releaseInstance", claim, visibleAtMs: store.nowMs },
-        isAttemptCounted: true,
-      },
+      { kind: "releaseInstance", claim, visibleAtMs: store.nowMs },
       commitOf(claim, { history: [historyRow(1)], change: DONE }),
     ]);
     const kinds = outcomes.map((outcome) => outcome.kind);

@@ -8,7 +8,7 @@
 
 import { systemRandom } from "../../foundation/random.ts";
 import { ProviderError } from "../../provider/errors.ts";
-import type { AttemptRange, NodeId } from "../../provider/provider.ts";
+import type { CrashRange, NodeId } from "../../provider/provider.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
 /** One claim as the server takes it. */
@@ -18,16 +18,16 @@ export interface ClaimTicket {
 }
 
 export class Claimer {
-  /** By node, then by the attempts that were wanted. */
+  /** By node, then by the crashes behind what was wanted. */
   readonly #lost = new Map<NodeId, Map<number, string>>();
 
   /** Rejects with what `ask` throws. */
   async claim<T>(
     node: NodeId,
-    attempts: AttemptRange | undefined,
+    crashes: CrashRange | undefined,
     ask: (ticket: ClaimTicket) => Promise<T>,
   ): Promise<T> {
-    const kind = attempts?.from ?? 0;
+    const kind = crashes?.from ?? 0;
     const lost = this.#lost.get(node)?.get(kind);
     const request = lost ?? systemRandom.uuid();
     try {

@@ -130,7 +130,7 @@ function toTimers(answer: readonly TimerAnswer[] | null): TimerKey[] {
 /** See `@.claim_instances`. */
 export type ClaimedInstanceAnswer = readonly [
   epoch: number,
-  attempts: number,
+  crashes: number,
   row: InstanceAnswer,
   messages: readonly MessageAnswer[] | null,
   timers: readonly TimerAnswer[] | null,
@@ -139,13 +139,13 @@ export type ClaimedInstanceAnswer = readonly [
 ];
 
 export function toClaimedInstance(answer: ClaimedInstanceAnswer, node: NodeId): ClaimedInstance {
-  const [epoch, attempts, instance, messages, timers, history, keyValues] = answer;
+  const [epoch, crashes, instance, messages, timers, history, keyValues] = answer;
   const row = toInstanceRow(instance);
   return {
     claim: { key: row.key, node, epoch },
     instanceId: row.instanceId,
     previousEpoch: epoch - 1,
-    attempts,
+    crashes,
     row,
     messages: toMessages(messages),
     dueTimers: toTimers(timers),
@@ -160,6 +160,7 @@ export type ClaimedActivityAnswer = readonly [
   executionId: number,
   activityId: number,
   attempt: number,
+  crashes: number,
   instanceId: string,
   name: string,
   body: string,
@@ -169,11 +170,12 @@ export type ClaimedActivityAnswer = readonly [
 ];
 
 export function toClaimedActivity(answer: ClaimedActivityAnswer, node: NodeId): ClaimedActivity {
-  const [key, executionId, activityId, attempt, instanceId, name, body, tag, session, heartbeat] =
-    answer;
+  const [key, executionId, activityId, attempt, crashes, instanceId, ...described] = answer;
+  const [name, body, tag, session, heartbeat] = described;
   return {
     claim: { key, executionId, activityId, node, attempt },
     instanceId,
+    crashes,
     name,
     body,
     heartbeat: heartbeat ?? undefined,

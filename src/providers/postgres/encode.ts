@@ -113,13 +113,19 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
     }
     case "completeActivity":
       reach.keys.add(operation.claim.key);
-      return { k: "complete", ...encodeActivity(operation.claim, reach), b: operation.body };
+      return {
+        k: "complete",
+        ...encodeActivity(operation.claim, reach),
+        b: operation.body,
+        ...(operation.isResult === true && { res: true }),
+      };
     case "releaseActivity":
       return {
         k: "release",
         ...encodeActivity(operation.claim, reach),
         at: Math.ceil(operation.visibleAtMs),
         n: operation.isAttemptCounted,
+        ...(operation.isCrash === true && { cr: true }),
       };
     case "heartbeatActivity":
       return {
@@ -128,7 +134,7 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
         d: operation.details ?? null,
       };
     case "releaseInstance": {
-      const { claim, visibleAtMs, isAttemptCounted, blocked } = operation;
+      const { claim, visibleAtMs, blocked } = operation;
       reach.keys.add(claim.key);
       reach.nodes.add(claim.node);
       return {
@@ -137,7 +143,6 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
         node: Number(claim.node),
         epoch: claim.epoch,
         at: Math.ceil(visibleAtMs),
-        n: isAttemptCounted,
         ...(blocked !== undefined && { bl: blocked === null ? null : JSON.stringify(blocked) }),
       };
     }

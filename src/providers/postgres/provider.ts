@@ -16,11 +16,11 @@ import { systemRandom } from "../../foundation/random.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import {
   type ActivityClaim,
-  type AttemptRange,
   type ClaimActivitiesRequest,
   type ClaimedActivity,
   type ClaimedInstance,
   type ClaimInstancesRequest,
+  type CrashRange,
   type ExecutionRow,
   type HeldInstanceWork,
   type HistoryRow,
@@ -30,6 +30,7 @@ import {
   type NodeDescription,
   type NodeId,
   type NodeRow,
+  type NodeTakeover,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
   type ProviderTransactions,
@@ -77,6 +78,7 @@ import {
   REGISTER,
   REMOVE_NODE,
   RENEW,
+  TAKE_BACK_CRASH,
   UNBLOCK,
   WRITE,
 } from "./statements.ts";
@@ -85,8 +87,8 @@ import { Transactions } from "./transactions.ts";
 
 type LaneName = "commits" | "claims" | "control" | "reads";
 
-/** Attempts that no work ever reaches. */
-const ATTEMPTS_MAX = 2 ** 53 - 1;
+/** Crashes that no work ever reaches. */
+const CRASHES_MAX = 2 ** 53 - 1;
 /** Rows of processes that have not written for so long are taken away, in milliseconds. */
 const WRITER_MS_MAX = 86_400_000;
 
@@ -226,25 +228,25 @@ export class PostgresProvider implements Provider {
   }
 
   claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
-    const { node, limit, remembered, attempts } = request;
+    const { node, limit, remembered, crashes } = request;
     const ask = async (ticket: ClaimTicket): Promise<ClaimedInstance[]> => {
       const items = await this.#askItems<ClaimedInstanceAnswer>("claims", CLAIM_INSTANCES, [
-        ...toClaimValues(node, ticket, limit, attempts),
+        ...toClaimValues(node, ticket, limit, crashes),
         JSON.stringify(Object.fromEntries(remembered)),
       ]);
       return items.map((item) => toClaimedInstance(item, node));
     };
-    return this.#call("claim instances of", () => this.#instanceClaims.claim(node, attempts, ask));
+    return this.#call("claim instances of", () => this.#instanceClaims.claim(node, crashes, ask));
   }
 
   claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
-    const { node, limit, attempts } = request;
+    const { node, limit, crashes } = request;
     const ask = async (ticket: ClaimTicket): Promise<ClaimedActivity[]> => {
-      const values = toClaimValues(node, ticket, limit, attempts);
+      const values = toClaimValues(node, ticket, limit, crashes);
       const items = await this.#askItems<ClaimedActivityAnswer>("claims", CLAIM_ACTIVITIES, values);
       return items.map((item) => toClaimedActivity(item, node));
     };
-    return this.#call("claim activities of", () => this.#activityClaims.claim(node, attempts, ask));
+    return this.#call("claim activities of", () => this.#activityClaims.claim(node, crashes, ask));
   }
 
   hasClaimableWork(): Promise<boolean> {
@@ -295,6 +297,7 @@ export class PostgresProvider implements Provider {
   renewNode(node: NodeId): Promise<boolean> {
     return this.#call("write to", async () => {
       const { rowCount } = await this.#lanes.control.query(this.#sql(RENEW), [node]);
+      if (rowCount !== 1) await this.#ask("control", TAKE_BACK_CRASH, [node]); // (P8)
       return rowCount === 1;
     });
   }
@@ -308,13 +311,15 @@ export class PostgresProvider implements Provider {
         leaseMs: Number(row["lease_ms"]),
         renewals: Number(row["renewals"]),
         isProvablyDead: false,
+        isProvablyAlive: false,
       }));
     });
   }
 
-  removeNode(node: NodeId, ifRenewals?: number): Promise<boolean> {
+  removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean> {
     return this.#call("write to", async () => {
-      const values = [this.#writerId, node, ifRenewals ?? null];
+      const { ifRenewals = null, isCrash = false } = takeover ?? {};
+      const values = [this.#writerId, node, ifRenewals, isCrash];
       const isRemoved = (await this.#ask("control", REMOVE_NODE, values)) === "true";
       this.#instanceClaims.forget(node);
       this.#activityClaims.forget(node);
@@ -484,7 +489,7 @@ function toClaimValues(
   node: NodeId,
   { request, isRepeated }: ClaimTicket,
   limit: number,
-  attempts: AttemptRange | undefined,
+  crashes: CrashRange | undefined,
 ): unknown[] {
-  return [node, request, isRepeated, limit, attempts?.from ?? 0, attempts?.below ?? ATTEMPTS_MAX];
+  return [node, request, isRepeated, limit, crashes?.from ?? 0, crashes?.below ?? CRASHES_MAX];
 }

@@ -23,7 +23,9 @@ export const UNBLOCK = "select @.unblock_work($1::uuid)";
 
 export const REGISTER =
   "select @.register_node($1::uuid, $2::text, $3::bigint, $4::jsonb)::text as answer";
-export const REMOVE_NODE = "select @.remove_node($1::uuid, $2::bigint, $3::bigint)::text as answer";
+export const REMOVE_NODE =
+  "select @.remove_node($1::uuid, $2::bigint, $3::bigint, $4::boolean)::text as answer";
+export const TAKE_BACK_CRASH = "select @.take_back_crash($1::bigint)";
 
 export const RENEW = `
 update @.nodes

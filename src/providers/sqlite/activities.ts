@@ -6,6 +6,7 @@ import type {
   ClaimedActivity,
   NewActivity,
 } from "../../provider/provider.ts";
+import { COUNT, IS_COUNTED, UNCOUNT } from "./crash-count.ts";
 import { type Connection, pack, type SqliteStatement, type SqlValue } from "./driver.ts";
 import { LongTexts, textOf } from "./long-texts.ts";
 import type { WorkFilter } from "./messages.ts";
@@ -56,7 +57,7 @@ where instance = ?
 
 const RELEASE = `
 update activities
-set owner = null, visible_ms = ?, attempt = max(0, attempt - ?)
+set owner = null, visible_ms = ?, attempt = max(0, attempt - ?), crashes = crashes + ?
 where instance = ?
   and execution = ?
   and activity_id = ?
@@ -67,6 +68,16 @@ const RELEASE_NODE = `
 update activities
 set owner = null
 where owner = ?`;
+
+const COUNT_CRASH = `
+update activities
+set ${COUNT}
+where owner = ?`;
+
+const TAKE_BACK = `
+update activities
+set ${UNCOUNT}
+where ${IS_COUNTED}`;
 
 const UNBLOCK = `
 update activities
@@ -85,23 +96,24 @@ select
     tag: "a.tag",
     session: "a.session",
     attempt: "a.attempt",
+    crashes: "a.crashes",
     visible_ms: "a.visible_ms",
   })}
 from activities a indexed by activities_waiting
 cross join instances i on i.seq = a.instance
 where a.owner is null
   and a.visible_ms between ? and ?
-  and a.attempt >= ?
-  and a.attempt < ?
+  and a.crashes >= ?
+  and a.crashes < ?
   and ${FITS_ACTIVITY}
 order by a.visible_ms, a.instance, a.execution, a.activity_id
 limit ?`;
 
-const HAS_TRIED = `
+const HAS_CRASHED = `
 select 1
 from activities
-where attempt > 1
-  and attempt >= ?
+where crashes > 0
+  and crashes >= ?
 limit 1`;
 
 // What is found is not yet handed out: texts are read with the claim.
@@ -128,6 +140,7 @@ interface ActivityRecord {
   readonly tag: string | null;
   readonly session: string | null;
   readonly attempt: number;
+  readonly crashes: number;
   readonly visible_ms: number;
 }
 
@@ -158,7 +171,9 @@ export class Activities {
   readonly #unblock: SqliteStatement;
   readonly #findWaiting: SqliteStatement;
   readonly #claim: SqliteStatement;
-  readonly #hasTried: SqliteStatement;
+  readonly #hasCrashed: SqliteStatement;
+  readonly #countCrash: SqliteStatement;
+  readonly #takeBack: SqliteStatement;
   readonly #nextDue: SqliteStatement;
 
   constructor(connection: Connection) {
@@ -174,7 +189,9 @@ export class Activities {
     this.#unblock = connection.prepare(UNBLOCK);
     this.#findWaiting = connection.preparePacked(FIND_WAITING);
     this.#claim = connection.prepare(CLAIM);
-    this.#hasTried = connection.prepare(HAS_TRIED);
+    this.#hasCrashed = connection.prepare(HAS_CRASHED);
+    this.#countCrash = connection.prepare(COUNT_CRASH);
+    this.#takeBack = connection.prepare(TAKE_BACK);
     this.#nextDue = connection.prepare(NEXT_DUE);
   }
 
@@ -193,9 +210,14 @@ export class Activities {
     );
   }
 
-  /** Removes it whoever works on it. */
-  remove(instance: number, activity: ActivityKey): void {
-    this.#remove.run(instance, activity.executionId, activity.activityId);
+  /**
+   * Removes it whoever works on it.
+   *
+   * @returns Whether it was outstanding
+   */
+  remove(instance: SqlValue, activity: ActivityKey): boolean {
+    const { executionId, activityId } = activity;
+    return Number(this.#remove.run(instance, executionId, activityId).changes) > 0;
   }
 
   removeAll(instance: number): void {
@@ -219,14 +241,29 @@ export class Activities {
   }
 
   /** @returns Whether the claim was current */
-  release(claim: ActivityClaim, visibleMs: number, isAttemptCounted: boolean): boolean {
-    const attemptBack = isAttemptCounted ? 0 : 1;
-    return Number(this.#release.run(visibleMs, attemptBack, ...keyOf(claim)).changes) > 0;
+  release(
+    claim: ActivityClaim,
+    visibleMs: number,
+    counts: { readonly isAttemptCounted: boolean; readonly isCrash?: boolean | undefined },
+  ): boolean {
+    const attemptBack = counts.isAttemptCounted ? 0 : 1;
+    const crashes = counts.isCrash === true ? 1 : 0;
+    return Number(this.#release.run(visibleMs, attemptBack, crashes, ...keyOf(claim)).changes) > 0;
   }
 
   /** Frees what a node worked on; the attempts stay counted. */
   releaseNode(node: SqlValue): void {
     this.#releaseNode.run(node);
+  }
+
+  /** The node's process has crashed while it worked on these; {@link releaseNode} follows. */
+  countCrash(node: SqlValue): void {
+    this.#countCrash.run(node, node);
+  }
+
+  /** The node's process lives: it has not crashed. */
+  takeBackCrash(node: SqlValue): void {
+    this.#takeBack.run(node, node);
   }
 
   /** Shows what was handed back for later. */
@@ -247,13 +284,13 @@ export class Activities {
   }
 
   hasWaiting(nowMs: number, filter: WorkFilter): boolean {
-    const { from } = filter.attempts;
-    if (from > 1 && this.#hasTried.get(from) === undefined) return false; // As in `claims.ts`.
+    const { from } = filter.crashes;
+    if (from > 0 && this.#hasCrashed.get(from) === undefined) return false; // As in `claims.ts`.
     return this.#findVisible(nowMs, filter, 1).length > 0;
   }
 
-  #findVisible(nowMs: number, { attempts, scope }: WorkFilter, limit: number): ActivityRecord[] {
-    const rest = [attempts.from, attempts.below, ...scopeParameters(scope), limit];
+  #findVisible(nowMs: number, { crashes, scope }: WorkFilter, limit: number): ActivityRecord[] {
+    const rest = [crashes.from, crashes.below, ...scopeParameters(scope), limit];
     const [always, since] = visibleRanges(nowMs);
     return [
       ...this.#findWaiting.all(...always, ...rest),
@@ -284,6 +321,7 @@ function toClaimedActivity(
       attempt: record.attempt + 1,
     },
     instanceId: record.id,
+    crashes: record.crashes,
     name: record.name,
     body,
     heartbeat: heartbeat ?? undefined,

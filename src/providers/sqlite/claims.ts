@@ -8,11 +8,11 @@
  */
 
 import type {
-  AttemptRange,
   ClaimActivitiesRequest,
   ClaimedActivity,
   ClaimedInstance,
   ClaimInstancesRequest,
+  CrashRange,
   HeldInstanceWork,
 } from "../../provider/provider.ts";
 import type { Candidate, WorkFilter } from "./messages.ts";
@@ -24,25 +24,25 @@ import type { Tables } from "./tables.ts";
 const ROWS_PER_INSTANCE = 2;
 const ROWS_MIN = 64;
 /** Every work, whatever is behind it. */
-const ANY_ATTEMPTS: AttemptRange = { from: 0, below: Number.MAX_SAFE_INTEGER };
+const ANY_CRASHES: CrashRange = { from: 0, below: Number.MAX_SAFE_INTEGER };
 
 /** Whatever it needs and whatever is behind it. */
-export const ANY_WORK: WorkFilter = { attempts: ANY_ATTEMPTS, scope: ANY_CODE };
+export const ANY_WORK: WorkFilter = { crashes: ANY_CRASHES, scope: ANY_CODE };
 
 /** What a node may be handed; undefined when it is not registered. (I2, I3) */
 export function toFilter(
   tables: Tables,
-  request: Pick<ClaimInstancesRequest, "node" | "attempts">,
+  request: Pick<ClaimInstancesRequest, "node" | "crashes">,
 ): WorkFilter | undefined {
   const scope = tables.nodes.readScope(request.node as number);
-  return scope && { scope, attempts: request.attempts ?? ANY_ATTEMPTS };
+  return scope && { scope, crashes: request.crashes ?? ANY_CRASHES };
 }
 
 /** Whether {@link claimInstances} would find anything; needs no write lock. */
 export function hasClaimableInstance(tables: Tables, nowMs: number, filter: WorkFilter): boolean {
   // Suspects are few and mostly there are none: all other work must not be walked over to say so.
-  const { from } = filter.attempts;
-  if (from > 1 && !tables.instances.hasTried(from)) return false;
+  const { from } = filter.crashes;
+  if (from > 0 && !tables.instances.hasCrashed(from)) return false;
   return (
     tables.messages.findClaimable(nowMs, filter, 1).length > 0 ||
     tables.timers.findClaimable(nowMs, filter, 1).length > 0
@@ -124,13 +124,13 @@ function claimAll(
   return found.map((seq) => {
     const record = records.get(seq);
     if (record === undefined) throw new Error("A claimed instance is gone");
-    const { epoch, attempts } = record;
+    const { epoch, crashes } = record;
     const row = toInstanceRow(record);
     return {
       claim: { key: seq, node, epoch },
       instanceId: row.instanceId,
       previousEpoch: epoch - 1,
-      attempts,
+      crashes,
       row,
       messages: messages.get(seq) ?? [],
       dueTimers: dueTimers.get(seq) ?? [],

@@ -104,7 +104,7 @@ export function changeInstance(
     instances.setCustomStatus(state.seq, change.customStatus.value);
   }
   if (isEnd) instances.finish(state.seq, change.status, change);
-  else if (state.attempts > 0 || state.is_blocked !== 0) instances.clearTries(state.seq);
+  else if (state.crashes > 0 || state.is_blocked !== 0) instances.clearTries(state.seq);
 }
 
 /**

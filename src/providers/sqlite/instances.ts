@@ -4,6 +4,7 @@ import type { InstanceChange, InstanceRow, InstanceStatus } from "../../provider
 import type { ParentLink } from "../../history/event.ts";
 import type { BlockedReason } from "../../provider/provider.ts";
 import { type Connection, pack, type SqliteStatement, type SqlValue } from "./driver.ts";
+import { COUNT, IS_COUNTED, UNCOUNT } from "./crash-count.ts";
 import {
   INSTANCE_COLUMNS,
   type InstanceRecord,
@@ -22,7 +23,7 @@ export const IS_FREE =
 
 const INSERT = `
 insert into instances (
-  id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms, start_ms,
+  id, name, version, run_id, status, execution, owner, epoch, crashes, retry_ms, start_ms,
   created_ms, parent_id, parent_execution, parent_event, parent_run_id, custom_status_version,
   custom_status, failure, output
 )
@@ -56,7 +57,7 @@ select
     execution: "i.execution",
     owner: "i.owner",
     epoch: "i.epoch",
-    attempts: "i.attempts",
+    crashes: "i.crashes",
     retry_ms: "i.retry_ms",
     run_id: "i.run_id",
     created_ms: "i.created_ms",
@@ -78,7 +79,7 @@ where id = ?`;
 
 const FINISH = `
 update instances
-set status = ?, output = ?, failure = ?, owner = null, attempts = 0, blocked = null
+set status = ?, output = ?, failure = ?, owner = null, crashes = 0, crashed_nodes = null, blocked = null
 where seq = ?`;
 
 const DESCRIBE = `
@@ -93,7 +94,7 @@ where seq = ?`;
 
 const CLEAR_TRIES = `
 update instances
-set attempts = 0, blocked = null
+set crashes = 0, crashed_nodes = null, blocked = null
 where seq = ?`;
 
 const CONTINUE = `
@@ -103,7 +104,7 @@ where seq = ?`;
 
 const CLAIM = `
 update instances
-set owner = ?, epoch = epoch + 1, attempts = attempts + 1, retry_ms = 0
+set owner = ?, epoch = epoch + 1, retry_ms = 0
 where seq in (select k.value from ${KEYS})`;
 
 const READ_CLAIMED = `
@@ -113,7 +114,7 @@ where i.seq in (select k.value from ${KEYS})`;
 
 const RELEASE = `
 update instances
-set owner = null, retry_ms = ?, attempts = max(0, attempts - ?)
+set owner = null, retry_ms = ?
 where seq = ?`;
 
 const WAKE = `
@@ -140,12 +141,32 @@ from instances
 where retry_ms > 0
   and retry_ms > ?`;
 
-const HAS_TRIED = `
+const HAS_CRASHED = `
 select 1
 from instances
-where attempts > 1
-  and attempts >= ?
+where crashes > 0
+  and crashes >= ?
 limit 1`;
+
+// Those that have a turn to do, whether it is under way or in line; what rests in memory is no delivery.
+const COUNT_CRASH = `
+update instances
+set ${COUNT}
+where owner = ?
+  and seq in (
+    select m.instance
+    from messages m
+    where m.visible_ms <= ?
+    union
+    select t.instance
+    from timers t
+    where t.fire_ms <= ?
+  )`;
+
+const TAKE_BACK = `
+update instances
+set ${UNCOUNT}
+where ${IS_COUNTED}`;
 
 const REMOVE = `
 delete from instances
@@ -176,7 +197,7 @@ export interface InstanceState extends ParentRecord {
   readonly execution: number;
   readonly owner: number | null;
   readonly epoch: number;
-  readonly attempts: number;
+  readonly crashes: number;
   readonly retry_ms: number;
   readonly run_id: string;
   readonly created_ms: number;
@@ -216,7 +237,9 @@ export class Instances {
   readonly #setBlocked: SqliteStatement;
   readonly #unblock: SqliteStatement;
   readonly #nextRetry: SqliteStatement;
-  readonly #hasTried: SqliteStatement;
+  readonly #hasCrashed: SqliteStatement;
+  readonly #countCrash: SqliteStatement;
+  readonly #takeBack: SqliteStatement;
   readonly #remove: SqliteStatement;
 
   constructor(connection: Connection) {
@@ -238,7 +261,9 @@ export class Instances {
     this.#setBlocked = connection.prepare(SET_BLOCKED);
     this.#unblock = connection.prepare(UNBLOCK);
     this.#nextRetry = connection.prepare(NEXT_RETRY);
-    this.#hasTried = connection.prepare(HAS_TRIED);
+    this.#hasCrashed = connection.prepare(HAS_CRASHED);
+    this.#countCrash = connection.prepare(COUNT_CRASH);
+    this.#takeBack = connection.prepare(TAKE_BACK);
     this.#remove = connection.prepare(REMOVE);
   }
 
@@ -321,8 +346,8 @@ export class Instances {
     return this.#readClaimed.all(keys) as InstanceRecord[];
   }
 
-  release(seq: number, retryMs: number, isAttemptCounted: boolean): void {
-    this.#release.run(retryMs, isAttemptCounted ? 0 : 1, seq);
+  release(seq: number, retryMs: number): void {
+    this.#release.run(retryMs, seq);
   }
 
   /** It is parked no longer, and its start no longer delayed. */
@@ -343,9 +368,19 @@ export class Instances {
     return (this.#nextRetry.get(afterMs) as { due_ms: number | null }).due_ms ?? undefined;
   }
 
-  /** Whether any has so many attempts behind it; at least 2 are asked for. */
-  hasTried(attempts: number): boolean {
-    return this.#hasTried.get(attempts) !== undefined;
+  /** Whether any has so many crashes behind it; at least 1 is asked for. */
+  hasCrashed(crashes: number): boolean {
+    return this.#hasCrashed.get(crashes) !== undefined;
+  }
+
+  /** The node's process has crashed in the middle of what it had to do. */
+  countCrash(node: SqlValue, nowMs: number): void {
+    this.#countCrash.run(node, node, nowMs, nowMs);
+  }
+
+  /** The node's process lives: it has not crashed. */
+  takeBackCrash(node: SqlValue): void {
+    this.#takeBack.run(node, node);
   }
 
   remove(seq: number): void {

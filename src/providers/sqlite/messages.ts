@@ -8,7 +8,7 @@
  * I4. Only free instances have messages that are hidden: whoever holds one may read them all.
  */
 
-import type { AttemptRange, QueuedMessage } from "../../provider/provider.ts";
+import type { CrashRange, QueuedMessage } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
 import { type CodeScope, FITS_INSTANCE, scopeParameters } from "./nodes.ts";
@@ -46,8 +46,8 @@ from messages m
 cross join instances i on i.seq = m.instance
 where m.visible_ms between ? and ?
   and i.retry_ms <= ?
-  and i.attempts >= ?
-  and i.attempts < ?
+  and i.crashes >= ?
+  and i.crashes < ?
   and ${IS_FREE}
   and ${FITS_INSTANCE}
 order by m.visible_ms, m.id
@@ -88,7 +88,7 @@ interface MessageRecord extends QueuedMessage {
 
 /** Which work is looked for. */
 export interface WorkFilter {
-  readonly attempts: AttemptRange;
+  readonly crashes: CrashRange;
   readonly scope: CodeScope;
 }
 
@@ -153,7 +153,7 @@ export class Messages {
 
   /** Free instances with a visible message, oldest message first; one may come several times. */
   findClaimable(nowMs: number, filter: WorkFilter, rowsMax: number): Candidate[] {
-    const { from, below } = filter.attempts;
+    const { from, below } = filter.crashes;
     const rest = [nowMs, from, below, ...scopeParameters(filter.scope), rowsMax];
     const find = (range: VisibleRange): Candidate[] =>
       this.#findClaimable.all(...range, ...rest) as Candidate[];

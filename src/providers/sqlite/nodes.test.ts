@@ -26,9 +26,9 @@ describe.each(BACKINGS)("the nodes of a %s store", (backing) => {
     const store = await StoreUnderTest.open(backing);
     const node = await store.registerNode();
     await store.provider.renewNode(node);
-    expect(await store.provider.removeNode(node, 0)).toBe(false);
-    expect(await store.provider.removeNode(node, 1)).toBe(true);
-    expect(await store.provider.removeNode(node, 1)).toBe(false);
+    expect(await store.provider.removeNode(node, { ifRenewals: 0, isCrash: false })).toBe(false);
+    expect(await store.provider.removeNode(node, { ifRenewals: 1, isCrash: false })).toBe(true);
+    expect(await store.provider.removeNode(node, { ifRenewals: 1, isCrash: false })).toBe(false);
     expect(await store.provider.removeNode(node)).toBe(false);
     expect(await store.provider.renewNode(node)).toBe(false);
   });

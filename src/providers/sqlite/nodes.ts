@@ -11,7 +11,7 @@ import { createHash } from "node:crypto";
 
 import type { NodeCode, NodeDescription, NodeRow } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
-import { isProcessGone, type ProcessIdentity } from "./process-identity.ts";
+import { judgeProcess, type ProcessIdentity } from "./process-identity.ts";
 
 const INSERT = `
 insert into nodes (label, lease_ms, renewals, code, host, pid, process_start)
@@ -171,7 +171,7 @@ export class Nodes {
         label: record.label,
         leaseMs: record.lease_ms,
         renewals: record.renewals,
-        isProvablyDead: isProcessGone({ host, pid, start }, self),
+        ...judgeProcess({ host, pid, start }, self),
       };
     });
   }

@@ -28,9 +28,20 @@ export function readProcessIdentity(): ProcessIdentity {
   };
 }
 
-/** Whether the process is certainly gone, judged by a process that is certainly there. */
-export function isProcessGone(other: ProcessIdentity, self: ProcessIdentity): boolean {
-  if (other.host !== self.host) return false;
+/** What can be proved of another process, by one that is certainly there. */
+export interface ProcessVerdict {
+  readonly isProvablyDead: boolean;
+  /** Never of our own process: what has ended in it may have been one of its threads. */
+  readonly isProvablyAlive: boolean;
+}
+
+export function judgeProcess(other: ProcessIdentity, self: ProcessIdentity): ProcessVerdict {
+  if (other.host !== self.host) return { isProvablyDead: false, isProvablyAlive: false };
+  const isProvablyDead = isProcessGone(other);
+  return { isProvablyDead, isProvablyAlive: !isProvablyDead && other.pid !== self.pid };
+}
+
+function isProcessGone(other: ProcessIdentity): boolean {
   if (other.start !== "") {
     const start = readStart(other.pid);
     if (start !== "") return start !== other.start;

@@ -32,6 +32,7 @@ import {
   type NodeDescription,
   type NodeId,
   type NodeRow,
+  type NodeTakeover,
   PROVIDER_CONTRACT_VERSION,
   type Provider,
   type ProviderTransactions,
@@ -237,7 +238,11 @@ export class SqliteProvider implements Provider {
   renewNode(node: NodeId): Promise<boolean> {
     return this.#call("write to", () => {
       this.#assertFileInPlace();
-      return this.#store.connection.fleetingTransaction(() => this.#tables.nodes.renew(node));
+      return this.#store.connection.fleetingTransaction(() => {
+        const isRenewed = this.#tables.nodes.renew(node);
+        if (!isRenewed) this.#takeBackCrash(node);
+        return isRenewed;
+      });
     });
   }
 
@@ -245,14 +250,29 @@ export class SqliteProvider implements Provider {
     return this.#read(() => this.#tables.nodes.readAll(this.#self));
   }
 
-  removeNode(node: NodeId, ifRenewals?: number): Promise<boolean> {
+  removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean> {
+    const { nodes, activities, instances } = this.#tables;
     return this.#call("write to", () =>
       this.#store.connection.fleetingTransaction(() => {
-        const isRemoved = this.#tables.nodes.remove(node, ifRenewals);
-        if (isRemoved) this.#tables.activities.releaseNode(node);
+        const isRemoved = nodes.remove(node, takeover?.ifRenewals);
+        if (isRemoved) {
+          if (takeover?.isCrash === true) {
+            activities.countCrash(node);
+            instances.countCrash(node, this.nowMs());
+          }
+          activities.releaseNode(node);
+        } else if (takeover === undefined) {
+          this.#takeBackCrash(node);
+        }
         return isRemoved;
       }),
     );
+  }
+
+  /** (P8) Runs inside a transaction. */
+  #takeBackCrash(node: NodeId): void {
+    this.#tables.activities.takeBackCrash(node);
+    this.#tables.instances.takeBackCrash(node);
   }
 
   readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]> {

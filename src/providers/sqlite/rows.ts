@@ -54,7 +54,7 @@ export const INSTANCE_COLUMNS: string = [
     status: "i.status",
     execution: "i.execution",
     epoch: "i.epoch",
-    attempts: "i.attempts",
+    crashes: "i.crashes",
     created_ms: "i.created_ms",
     parent_id: "i.parent_id",
     parent_execution: "i.parent_execution",
@@ -76,7 +76,7 @@ export interface InstanceRecord {
   readonly status: InstanceStatus;
   readonly execution: number;
   readonly epoch: number;
-  readonly attempts: number;
+  readonly crashes: number;
   readonly created_ms: number;
   readonly parent_id: string | null;
   readonly parent_execution: number | null;

@@ -34,8 +34,8 @@ from timers t indexed by timers_by_time
 cross join instances i on i.seq = t.instance
 where t.fire_ms <= ?
   and i.retry_ms <= ?
-  and i.attempts >= ?
-  and i.attempts < ?
+  and i.crashes >= ?
+  and i.crashes < ?
   and ${IS_FREE}
   and ${FITS_INSTANCE}
 order by t.fire_ms
@@ -92,7 +92,7 @@ export class Timers {
 
   /** Free instances with a due timer, oldest first; one may come several times. */
   findClaimable(nowMs: number, filter: WorkFilter, rowsMax: number): Candidate[] {
-    const { from, below } = filter.attempts;
+    const { from, below } = filter.crashes;
     const fits = scopeParameters(filter.scope);
     return this.#findClaimable.all(nowMs, nowMs, from, below, ...fits, rowsMax) as Candidate[];
   }

@@ -139,7 +139,7 @@ describe("two processes on one file", () => {
     expect(isDead((await neighbour.call("listNodes")) as NodeRow[])).toBe(false);
     await neighbour.kill();
     expect(isDead(await store.provider.listNodes())).toBe(true);
-    expect(await store.provider.removeNode(theirs, 0)).toBe(true);
+    expect(await store.provider.removeNode(theirs, { ifRenewals: 0, isCrash: false })).toBe(true);
     expect(await store.claim()).toMatchObject([{ instanceId: "a", claim: { epoch: 2 } }]);
     expect(await store.claimActivities()).toMatchObject([{ claim: { attempt: 2 } }]);
   });

@@ -191,9 +191,12 @@ function takeActivities(batch: Batch, claims: readonly ActivityClaim[]): boolean
 }
 
 function completeActivity(batch: Batch, operation: Operation<"completeActivity">): WriteOutcome {
-  const { claim, body } = operation;
-  if (!batch.isLive(claim.node)) return lostNode(claim.node);
-  if (!batch.tables.activities.removeClaimed(claim)) return lostActivity(claim);
+  const { claim, body, isResult } = operation;
+  const { activities } = batch.tables;
+  if (isResult !== true && !batch.isLive(claim.node)) return lostNode(claim.node);
+  const isRemoved =
+    isResult === true ? activities.remove(claim.key, claim) : activities.removeClaimed(claim);
+  if (!isRemoved) return lostActivity(claim);
   const out = new Outbox();
   // The activity goes even when nobody waits for it any more, or it would be handed out for ever.
   const undelivered = out.send(batch, batch.tables.instances.readState(claim.key), { body });
@@ -202,10 +205,10 @@ function completeActivity(batch: Batch, operation: Operation<"completeActivity">
 }
 
 function releaseActivity(batch: Batch, operation: Operation<"releaseActivity">): WriteOutcome {
-  const { claim, visibleAtMs, isAttemptCounted } = operation;
+  const { claim, visibleAtMs } = operation;
   if (!batch.isLive(claim.node)) return lostNode(claim.node);
   const visibleMs = visibleAtMs > batch.nowMs ? visibleAtMs : toAlwaysVisible(visibleAtMs);
-  const isReleased = batch.tables.activities.release(claim, visibleMs, isAttemptCounted);
+  const isReleased = batch.tables.activities.release(claim, visibleMs, operation);
   return isReleased ? { kind: "accepted", delivered: [] } : lostActivity(claim);
 }
 
@@ -217,12 +220,12 @@ function heartbeatActivity(batch: Batch, operation: Operation<"heartbeatActivity
 }
 
 function releaseInstance(batch: Batch, operation: Operation<"releaseInstance">): WriteOutcome {
-  const { claim, visibleAtMs, isAttemptCounted, blocked } = operation;
+  const { claim, visibleAtMs, blocked } = operation;
   const { instances, messages } = batch.tables;
   const state = checkInstanceClaim(batch, claim);
   if (typeof state === "string") return claimLost(state);
   const isParked = visibleAtMs > batch.nowMs;
-  instances.release(state.seq, isParked ? visibleAtMs : 0, isAttemptCounted);
+  instances.release(state.seq, isParked ? visibleAtMs : 0);
   if (isParked) messages.delay(state.seq, visibleAtMs);
   if (blocked !== undefined) instances.setBlocked(state.seq, blocked);
   return { kind: "accepted", delivered: [] };

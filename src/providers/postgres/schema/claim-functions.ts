@@ -10,8 +10,11 @@
  * F4. A node is handed work that it has code for, and work that no live node has code for.
  * F5. What is due for one instance is read by the instance (`+ 0` keeps the index on times out of it):
  *     however much is due for others, it is not looked at.
- * F6. Suspects (work with attempts behind it) are few, and mostly there are none: an index of their
+ * F6. Suspects (work with crashes behind it) are few, and mostly there are none: an index of their
  *     own says so, and all other work is not walked over.
+ * F7. A crash counts for activities that a node held, and for instances that it held and that have a
+ *     turn to do; what rests in memory is no delivery. Rows name the nodes that they count, so that a
+ *     node that is heard of again can be taken back.
  */
 
 import { INSTANCE_JSON } from "./instance-json.ts";
@@ -33,7 +36,7 @@ function pickInstances(due: string, suspects = ""): string {
   return `      select array_agg(p.seq order by p.ready_ms, p.seq) into v_seqs from (
         select i.seq, i.ready_ms from @.instances i
         where i.owner is null and ${due} <= v_now
-          and i.attempts >= p_from and i.attempts < p_below ${suspects}
+          and i.crashes >= p_from and i.crashes < p_below ${suspects}
           and ${fits("o", "i", "i.version")}
         order by ${due}, i.seq
         limit p_limit
@@ -45,7 +48,7 @@ function claimActivities(due: string, suspects = ""): string {
   return `      with picked as (
         select a.instance, a.execution, a.activity_id from @.activities a
         where a.owner is null and ${due} <= v_now
-          and a.attempt >= p_from and a.attempt < p_below ${suspects}
+          and a.crashes >= p_from and a.crashes < p_below ${suspects}
           and ${fits("a", "a", "''")}
         order by ${due}, a.instance
         limit p_limit
@@ -58,7 +61,7 @@ function claimActivities(due: string, suspects = ""): string {
           and a.activity_id = p.activity_id
         returning a.*
       )
-      select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, i.id, c.name,
+      select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, c.crashes, i.id, c.name,
         c.body, c.tag, c.session, c.heartbeat)
         order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
       from claimed c join @.instances i on i.seq = c.instance;`;
@@ -78,8 +81,8 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
   select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
-  if not found or p_from > 1 and not p_is_repeated and not exists (
-    select 1 from @.instances i where i.attempts > 1 and i.attempts >= p_from
+  if not found or p_from > 0 and not p_is_repeated and not exists (
+    select 1 from @.instances i where i.crashes > 0 and i.crashes >= p_from
   ) then
     return json_build_object('now', v_now, 'items', '[]'::json);
   end if;
@@ -88,19 +91,19 @@ begin
     from @.instances i where i.owner = p_node and i.claim_request = p_request;
   end if;
   if v_seqs is null then
-    if p_from > 1 then
-${pickInstances("i.ready_ms + 0", "and i.attempts > 1")}
+    if p_from > 0 then
+${pickInstances("i.ready_ms + 0", "and i.crashes > 0")}
     else
 ${pickInstances("i.ready_ms")}
     end if;
     update @.instances i
-    set owner = p_node, epoch = i.epoch + 1, attempts = i.attempts + 1, retry_ms = 0, ready_ms = null,
+    set owner = p_node, epoch = i.epoch + 1, retry_ms = 0, ready_ms = null,
       claim_request = p_request
     where i.seq = any (v_seqs);
   end if;
   select json_agg(json_build_array(
     i.epoch,
-    i.attempts,
+    i.crashes,
     ${INSTANCE_JSON},
     (select json_agg(json_build_array(m.id, m.body) order by m.id) from @.messages m
      where m.instance = i.seq and m.visible_ms + 0 <= v_now),
@@ -131,21 +134,21 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
   select n.takes_all into v_takes_all from @.nodes n where n.id = p_node for key share;
-  if not found or p_from > 1 and not p_is_repeated and not exists (
-    select 1 from @.activities a where a.attempt > 1 and a.attempt >= p_from
+  if not found or p_from > 0 and not p_is_repeated and not exists (
+    select 1 from @.activities a where a.crashes > 0 and a.crashes >= p_from
   ) then
     return json_build_object('now', v_now, 'items', '[]'::json);
   end if;
   if not p_is_repeated or not exists (
     select 1 from @.activities a where a.owner = p_node and a.claim_request = p_request
   ) then
-    if p_from > 1 then
-${claimActivities("a.visible_ms + 0", "and a.attempt > 1")}
+    if p_from > 0 then
+${claimActivities("a.visible_ms + 0", "and a.crashes > 0")}
     else
 ${claimActivities("a.visible_ms")}
     end if;
   else
-    select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, i.id, c.name,
+    select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, c.crashes, i.id, c.name,
       c.body, c.tag, c.session, c.heartbeat)
       order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
     from @.activities c join @.instances i on i.seq = c.instance
@@ -240,6 +243,23 @@ $$;
 `;
 
 const NODES = `
+-- The nodes whose crashes a row counts, the latest of them: an earlier one stays counted.
+create function @.with_node(p_nodes bigint[], p_node bigint) returns bigint[]
+language sql immutable as $$
+  select (array_prepend(p_node, coalesce(p_nodes, '{}')))[1:64]
+$$;
+
+create function @.take_back_crash(p_node bigint) returns void language plpgsql ${PLAN_SETTINGS} as $$
+begin
+  update @.activities a
+  set crashes = a.crashes - 1, crashed_nodes = array_remove(a.crashed_nodes, p_node)
+  where a.crashes > 0 and p_node = any (a.crashed_nodes);
+  update @.instances i
+  set crashes = i.crashes - 1, crashed_nodes = array_remove(i.crashed_nodes, p_node)
+  where i.crashes > 0 and p_node = any (i.crashed_nodes);
+end
+$$;
+
 create function @.register_node(
   p_writer uuid, p_label text, p_lease_ms bigint, p_code jsonb
 ) returns bigint language plpgsql ${PLAN_SETTINGS} as $$
@@ -255,24 +275,46 @@ begin
 end
 $$;
 
-create function @.remove_node(p_writer uuid, p_node bigint, p_if_renewals bigint) returns boolean
-language plpgsql ${PLAN_SETTINGS} set lock_timeout = '1s' as $$
+create function @.remove_node(
+  p_writer uuid, p_node bigint, p_if_renewals bigint, p_is_crash boolean
+) returns boolean language plpgsql ${PLAN_SETTINGS} set lock_timeout = '1s' as $$
+declare
+  v_now bigint := @.now_ms();
 begin
   delete from @.nodes n
   where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
   if not found then
+    if p_if_renewals is null then
+      perform @.take_back_crash(p_node);
+    end if;
     return false;
   end if;
   delete from @.node_code where node = p_node;
-  update @.activities a set owner = null
+  update @.activities a set
+    owner = null,
+    crashes = a.crashes + p_is_crash::integer,
+    crashed_nodes = case when p_is_crash then @.with_node(a.crashed_nodes, p_node) else a.crashed_nodes end
   from (
     select n.instance, n.execution, n.activity_id from @.activities n
     where n.owner = p_node order by n.instance, n.execution, n.activity_id for update
   ) held
   where a.instance = held.instance and a.execution = held.execution
     and a.activity_id = held.activity_id;
-  update @.instances i set owner = null, ready_ms = @.ready_of(i.seq)
-  from (select n.seq from @.instances n where n.owner = p_node order by n.seq for update) held
+  -- A crash counts for those that have a turn to do (F7).
+  update @.instances i set
+    owner = null,
+    ready_ms = held.ready,
+    crashes = i.crashes + (p_is_crash and held.is_busy)::integer,
+    crashed_nodes = case
+      when p_is_crash and held.is_busy then @.with_node(i.crashed_nodes, p_node)
+      else i.crashed_nodes
+    end
+  from (
+    select r.seq, r.ready, coalesce(r.ready <= v_now, false) as is_busy from (
+      select n.seq, @.ready_of(n.seq) as ready
+      from (select o.seq from @.instances o where o.owner = p_node order by o.seq for update) n
+    ) r
+  ) held
   where i.seq = held.seq;
   perform @.touch();
   perform @.notify(p_writer, true, '{}');

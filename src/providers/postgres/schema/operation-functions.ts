@@ -56,7 +56,6 @@ begin
     owner = null,
     ready_ms = v_ready,
     retry_ms = v_retry,
-    attempts = greatest(0, n.attempts - case when (op -> 'n')::boolean then 0 else 1 end),
     blocked = case when op ? 'bl' then op ->> 'bl' else n.blocked end
   where n.seq = i.seq;
   has_work := v_ready is not null;
@@ -75,23 +74,26 @@ declare
   m record;
   v_key bigint := (op -> 'key')::bigint;
   v_is_current boolean := true;
+  v_is_result boolean := coalesce((op -> 'res')::boolean, false);
 begin
   has_work := false;
   changed := '{}';
-  if not exists (select 1 from @.nodes n where n.id = (op -> 'node')::bigint) then
+  if not v_is_result and not exists (select 1 from @.nodes n where n.id = (op -> 'node')::bigint) then
     outcome := @.claim_lost(format('node %s is not registered', op -> 'node'));
     return;
   end if;
   if op ->> 'k' = 'complete' then
     delete from @.activities a
     where a.instance = v_key and a.execution = (op -> 'x')::integer
-      and a.activity_id = (op -> 'a')::integer and a.owner = (op -> 'node')::bigint
-      and a.attempt = (op -> 't')::integer;
+      and a.activity_id = (op -> 'a')::integer and (
+        v_is_result or a.owner = (op -> 'node')::bigint and a.attempt = (op -> 't')::integer
+      );
     v_is_current := found;
   elsif op ->> 'k' = 'release' then
     update @.activities a
     set owner = null, visible_ms = (op -> 'at')::bigint,
-      attempt = greatest(0, a.attempt - case when (op -> 'n')::boolean then 0 else 1 end)
+      attempt = greatest(0, a.attempt - case when (op -> 'n')::boolean then 0 else 1 end),
+      crashes = a.crashes + case when (op -> 'cr')::boolean then 1 else 0 end
     where a.instance = v_key and a.execution = (op -> 'x')::integer
       and a.activity_id = (op -> 'a')::integer and a.owner = (op -> 'node')::bigint
       and a.attempt = (op -> 't')::integer;
@@ -168,7 +170,7 @@ declare
 begin
   has_work := false;
   changed := '{}';
-  select n.seq, n.id, n.name, n.version, n.status, n.execution, n.owner, n.epoch, n.attempts,
+  select n.seq, n.id, n.name, n.version, n.status, n.execution, n.owner, n.epoch, n.crashes,
     n.blocked is not null as is_blocked
   into i
   from @.instances n where n.seq = (op -> 'key')::bigint;
@@ -225,7 +227,7 @@ begin
   end if;
   v_is_final := @.is_finished(v_status) and v_change ? 's';
   v_is_continued := v_effects ? 'con';
-  if v_change is not null or v_is_continued or i.attempts > 0 or i.is_blocked or v_status <> i.status then
+  if v_change is not null or v_is_continued or i.crashes > 0 or i.is_blocked or v_status <> i.status then
     update @.instances n set
       name = coalesce(v_change ->> 'n', n.name),
       version = coalesce(v_change ->> 'v', n.version),
@@ -236,7 +238,8 @@ begin
       output = case when v_is_final then v_change ->> 'o' when v_is_continued then null else n.output end,
       failure = case when v_is_final then v_change ->> 'f' when v_is_continued then null else n.failure end,
       owner = case when v_is_final then null else n.owner end,
-      attempts = 0,
+      crashes = 0,
+      crashed_nodes = null,
       blocked = null
     where n.seq = i.seq;
     if v_is_final or v_is_continued or v_change ? 'c' or v_status <> i.status or i.is_blocked then
@@ -299,7 +302,8 @@ begin
     owner = null,
     ready_ms = null,
     retry_ms = 0,
-    attempts = 0,
+    crashes = 0,
+    crashed_nodes = null,
     blocked = null
   where n.seq = i.seq;
   f := @.finish_turn(i.seq, i.id, v_effects, p_now, p_writer, true);

@@ -45,7 +45,7 @@ begin
   end if;
   loop
     insert into @.instances as n (
-      id, name, version, run_id, status, execution, owner, epoch, attempts, ready_ms, retry_ms,
+      id, name, version, run_id, status, execution, owner, epoch, crashes, ready_ms, retry_ms,
       start_ms, created_ms, parent, custom_status_version, custom_status, failure, output
     ) values (
       p_request ->> 'id',

@@ -58,7 +58,8 @@ create table @.instances (
   execution integer not null,
   owner bigint,
   epoch integer not null,
-  attempts integer not null,
+  crashes integer not null,
+  crashed_nodes bigint[],
   ready_ms bigint,
   retry_ms bigint not null,
   start_ms bigint,
@@ -79,7 +80,7 @@ create table @.instances (
 create index instances_ready on @.instances (ready_ms, seq)
   where owner is null and ready_ms is not null;
 create index instances_owner on @.instances (owner) where owner is not null;
-create index instances_tried on @.instances (attempts) where attempts > 1;
+create index instances_crashed on @.instances (crashes) where crashes > 0;
 create index instances_retry on @.instances (retry_ms) where retry_ms > 0;
 create index instances_by_creation on @.instances (created_ms, seq);
 create index instances_by_name on @.instances (name, status, created_ms, seq);
@@ -143,13 +144,15 @@ create table @.activities (
   visible_ms bigint not null,
   owner bigint,
   attempt integer not null,
+  crashes integer not null default 0,
+  crashed_nodes bigint[],
   claim_request uuid,
   heartbeat text,
   primary key (instance, execution, activity_id)
 ) ${QUEUE};
 
 create index activities_waiting on @.activities (visible_ms, instance) where owner is null;
-create index activities_tried on @.activities (attempt) where attempt > 1;
+create index activities_crashed on @.activities (crashes) where crashes > 0;
 
 -- Large bodies are packed by the history that keeps them; for seconds it is not worth the time.
 alter table @.messages alter column body set storage external;

@@ -26,7 +26,7 @@ select
   i.failure::jsonb as failure,
   i.blocked::jsonb as blocked,
   i.owner as node_id,
-  i.attempts
+  i.crashes
 from @.instances i;
 
 create view @.v_executions as

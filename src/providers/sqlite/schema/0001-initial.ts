@@ -50,7 +50,8 @@ create table instances (
   execution integer not null,
   owner integer,
   epoch integer not null,
-  attempts integer not null,
+  crashes integer not null,
+  crashed_nodes text,
   retry_ms integer not null,
   start_ms integer,
   created_ms integer not null,
@@ -68,7 +69,7 @@ create table instances (
 create index instances_by_name on instances (name, status);
 create index instances_by_creation on instances (created_ms);
 create index instances_by_parent on instances (parent_id) where parent_id is not null;
-create index instances_by_attempts on instances (attempts) where attempts > 1;
+create index instances_by_crashes on instances (crashes) where crashes > 0;
 create index instances_by_retry on instances (retry_ms) where retry_ms > 0;
 
 create table executions (
@@ -138,6 +139,8 @@ create table activities (
   visible_ms integer not null,
   owner integer,
   attempt integer not null,
+  crashes integer not null default 0,
+  crashed_nodes text,
   heartbeat any,
   primary key (instance, execution, activity_id)
 ) strict, without rowid;
@@ -163,7 +166,7 @@ begin
   where id = old.heartbeat;
 end;
 
-create index activities_by_attempt on activities (attempt) where attempt > 1;
+create index activities_by_crashes on activities (crashes) where crashes > 0;
 create index activities_waiting on activities (visible_ms) where owner is null;
 
 create table key_values (
