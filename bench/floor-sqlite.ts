@@ -105,7 +105,7 @@ function measureGroups(
   const commit = database.prepare("commit");
   const insertInstance = database.prepare(
     `insert into instances (
-  id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms, created_ms,
+  id, name, version, run_id, status, execution, owner, epoch, crashes, retry_ms, created_ms,
   custom_status_version
 )
 values (?, 'OneActivity', '1.0.0', ?, 'Running', 1, 1, 1, 0, 0, ?, 0)`,

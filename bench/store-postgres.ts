@@ -181,7 +181,7 @@ async function fillInstances(admin: pg.Client, schema: string, count: number): P
   await admin.query(
     `
 insert into ${schema}.instances (
-  id, name, version, run_id, status, execution, epoch, attempts, retry_ms, created_ms,
+  id, name, version, run_id, status, execution, epoch, crashes, retry_ms, created_ms,
   custom_status_version, output
 )
 select format('order-%s-%s', lpad(((n::bigint * 7919) % 10000)::text, 4, '0'), n), 'Name' || (n % 10),

@@ -86,7 +86,7 @@ with recursive numbers (n) as (
   where n < ${count - 1}
 )
 insert into instances (
-  id, name, version, run_id, status, execution, owner, epoch, attempts, retry_ms, created_ms,
+  id, name, version, run_id, status, execution, owner, epoch, crashes, retry_ms, created_ms,
   custom_status_version, output
 )
 select printf('order-%04d-%d', (n * 7919) % 10000, n), 'Name' || (n % ${NAMES}), '1.0.0', 'run-' || n,

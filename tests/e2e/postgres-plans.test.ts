@@ -28,7 +28,7 @@ overriding system value
 values (${NODE}, gen_random_uuid(), 'test', 10000, 1, true);
 
 insert into duroxide.instances (
-  id, name, version, run_id, status, execution, owner, epoch, attempts, ready_ms, retry_ms, start_ms,
+  id, name, version, run_id, status, execution, owner, epoch, crashes, ready_ms, retry_ms, start_ms,
   created_ms, parent, custom_status_version
 )
 select 'order-' || n, 'Name' || n % 10, '1.0.0', 'run-' || n,
@@ -156,24 +156,24 @@ describe("with 1,000,000 instances", () => {
     `);
   });
 
-  test("a claim of what was tried often reads what was tried often, not all that waits", async () => {
+  test("a claim of what has crashes behind it reads that, not all that waits", async () => {
     await explaining.pool.query(`
-      update duroxide.instances set attempts = 12 where seq = 1500;
-      update duroxide.activities set attempt = 12 where instance = 2500`);
-    const attempts = { from: 2, below: 100 };
-    const instances = { node: NODE, limit: 1, remembered: new Map<number, number>(), attempts };
+      update duroxide.instances set crashes = 12 where seq = 1500;
+      update duroxide.activities set crashes = 12 where instance = 2500`);
+    const crashes = { from: 2, below: 100 };
+    const instances = { node: NODE, limit: 1, remembered: new Map<number, number>(), crashes };
     expect(await waysOf(20, () => store.claimInstances(instances))).toMatchInlineSnapshot(`
       [
         "instances by instances_pkey",
-        "instances by instances_tried",
-        "instances by instances_tried, index only",
+        "instances by instances_crashed",
+        "instances by instances_crashed, index only",
       ]
     `);
-    const activities = { node: NODE, limit: 1, attempts };
+    const activities = { node: NODE, limit: 1, crashes };
     expect(await waysOf(20, () => store.claimActivities(activities))).toMatchInlineSnapshot(`
       [
-        "activities by activities_tried",
-        "activities by activities_tried, index only",
+        "activities by activities_crashed",
+        "activities by activities_crashed, index only",
       ]
     `);
   });
@@ -284,8 +284,8 @@ describe("with 1,000,000 instances", () => {
     // Which looks a life meets depends on when its timers and polls fall: none goes another way.
     const known = new Set([
       "activities by activities_pkey",
-      "activities by activities_tried",
-      "activities by activities_tried, index only",
+      "activities by activities_crashed",
+      "activities by activities_crashed, index only",
       "activities by activities_waiting",
       "activities by activities_waiting, index only",
       "activities tid scan",
@@ -296,8 +296,8 @@ describe("with 1,000,000 instances", () => {
       "instances by instances_ready",
       "instances by instances_ready, index only",
       "instances by instances_retry",
-      "instances by instances_tried",
-      "instances by instances_tried, index only",
+      "instances by instances_crashed",
+      "instances by instances_crashed, index only",
       "messages by messages_by_visibility, index only",
       "messages by messages_pkey",
       "timers by timers_by_time, index only",

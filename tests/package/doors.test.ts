@@ -151,7 +151,6 @@ test("duroxide-ts/provider", () => {
       "types": [
         "ActivityClaim",
         "ActivityKey",
-        "AttemptRange",
         "BlockedReason",
         "ClaimActivitiesRequest",
         "ClaimInstancesRequest",
@@ -159,6 +158,7 @@ test("duroxide-ts/provider", () => {
         "ClaimedInstance",
         "ConsumedWork",
         "ContinuedExecution",
+        "CrashRange",
         "DeliveredMessage",
         "EncodedValue",
         "ExecutionRow",
@@ -182,6 +182,7 @@ test("duroxide-ts/provider", () => {
         "NodeDescription",
         "NodeId",
         "NodeRow",
+        "NodeTakeover",
         "OutgoingMessage",
         "ParentLink",
         "Provider",

@@ -251,7 +251,7 @@ export class Activities {
     return Number(this.#release.run(visibleMs, attemptBack, crashes, ...keyOf(claim)).changes) > 0;
   }
 
-  /** Frees what a node worked on; the attempts stay counted. */
+  /** Frees what a node worked on; attempts and crashes stay counted. */
   releaseNode(node: SqlValue): void {
     this.#releaseNode.run(node);
   }

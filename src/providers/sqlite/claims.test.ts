@@ -116,9 +116,6 @@ describe.each(BACKINGS)("claiming instances of a %s store", (backing) => {
     expect([third!.crashes, fourth!.crashes]).toEqual([2, 2]);
     await store.commit(fourth!.claim);
     await store.release(fourth!.claim);
-    const [afterTurn] = await store.claim();
-    expect(afterTurn).toBeUndefined();
-    await store.send("a", "x");
     expect(await store.claim()).toMatchObject([{ crashes: 0 }]);
   });
 

@@ -10,8 +10,22 @@ describe.each(BACKINGS)("the nodes of a %s store", (backing) => {
     expect(await store.provider.renewNode(other)).toBe(true);
     expect(await store.provider.renewNode(other)).toBe(true);
     expect(await store.provider.listNodes()).toEqual([
-      { id: store.node, label: "first", leaseMs: 10_000, renewals: 0, isProvablyDead: false },
-      { id: other, label: "worker 2", leaseMs: 500, renewals: 2, isProvablyDead: false },
+      {
+        id: store.node,
+        label: "first",
+        leaseMs: 10_000,
+        renewals: 0,
+        isProvablyDead: false,
+        isProvablyAlive: false,
+      },
+      {
+        id: other,
+        label: "worker 2",
+        leaseMs: 500,
+        renewals: 2,
+        isProvablyDead: false,
+        isProvablyAlive: false,
+      },
     ]);
   });
 
