@@ -52,6 +52,7 @@ export type ErrorCode =
   | "store_not_ours"
   | "store_too_new"
   | "store_read_only"
+  | "store_unsafe"
   | "store_corrupt"
   | "sqlite_binding_missing";
 

@@ -11,6 +11,7 @@ export type ProviderErrorCode = Extract<
   | "store_not_ours"
   | "store_too_new"
   | "store_read_only"
+  | "store_unsafe"
   | "store_corrupt"
   | "sqlite_binding_missing"
   | "closed"

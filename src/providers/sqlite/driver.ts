@@ -259,11 +259,16 @@ export class Connection {
    * nobody would move the log: whoever copies the file would copy less than there is.
    */
   close(): void {
+    this.moveLog();
+    this.#database.close();
+  }
+
+  /** Moves the log into the file, as far as others do not need it. */
+  moveLog(): void {
     try {
       this.#database.exec("pragma wal_checkpoint(truncate)");
     } catch {
       // Nothing is lost: the log stays beside the file, and the next one to open it reads both.
     }
-    this.#database.close();
   }
 }

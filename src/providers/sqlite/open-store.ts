@@ -1,34 +1,27 @@
 /**
  * Opens a file as a store, or says exactly why it cannot.
  *
+ * Boundary: only SQLite opens the file, its log and its index, see `open-files.ts`.
+ *
  * I1. A file that turns out not to be ours is closed as it was found: it is inspected through a
  *     read-only connection before anything is set.
  * I2. Waiting for another process does not block the event loop: SQLite's own busy handler is off.
  */
 
-import {
-  accessSync,
-  constants,
-  readSync,
-  openSync,
-  closeSync,
-  statSync,
-  type Stats,
-} from "node:fs";
+import { accessSync, constants, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 import { ProviderError } from "../../provider/errors.ts";
 import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
+import { disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
 import { isNotDatabase, resultCodeOf, toProviderError } from "./store-errors.ts";
 import { waitWhileBusy } from "./busy.ts";
 
 /** The name of a store that lives in this process alone. */
 export const MEMORY = ":memory:";
-
-const MAGIC = "SQLite format 3\0";
 
 /**
  * A checkpoint rewrites each page once however often it changed, so a longer log means fewer
@@ -42,29 +35,51 @@ const LOG_BYTES_KEPT = 67_108_864;
 export interface OpenStore {
   readonly connection: Connection;
   readonly subject: string;
-  /** Absolute path; absent in memory. */
+  /** Absolute path without symbolic links, where log and index lie; absent in memory. */
   readonly file: string | undefined;
   /** Opens one more connection to the same file; in memory there is but the one. */
   readonly connectAgain: () => Connection;
+  /** Closes one of its connections. */
+  readonly disconnect: (connection: Connection) => void;
 }
 
 /** @throws ProviderError each `store_...` code, `sqlite_binding_missing` */
 export async function openStore(file: string, settings: StoreSettings): Promise<OpenStore> {
   const binding = settings.binding ?? (await findBinding());
-  const path = file === MEMORY ? undefined : resolve(file);
   const subject = `store "${file.slice(0, 1_000)}"`;
+  const opening = { settings, subject };
   try {
+    if (file === MEMORY) {
+      const connection = connect(binding, MEMORY, opening);
+      const disconnect = (): void => connection.close();
+      return { connection, subject, file: undefined, connectAgain: () => connection, disconnect };
+    }
+    const path = resolve(file);
     const connection = await waitWhileBusy(settings.busyTimeoutMs, () =>
-      path === undefined
-        ? connect(binding, MEMORY, { settings, subject })
-        : openFile(binding, path, { settings, subject }),
+      openFile(binding, path, opening),
     );
-    const connectAgain = (): Connection =>
-      path === undefined ? connection : connectTo(binding, path, { settings, subject });
-    return { connection, subject, file: path, connectAgain };
+    return toFileStore(connection, { binding, path: realpathSync(path), opening });
   } catch (error) {
     throw toOpenError(error, subject);
   }
+}
+
+function toFileStore(
+  connection: Connection,
+  from: { readonly binding: SqliteBinding; readonly path: string; readonly opening: Opening },
+): OpenStore {
+  const { binding, path, opening } = from;
+  const forget = noteOpen(path, connection.database);
+  return {
+    connection,
+    subject: opening.subject,
+    file: path,
+    connectAgain: () => connectTo(binding, path, opening),
+    disconnect: (one) => {
+      if (one === connection) forget();
+      disconnect(path, one);
+    },
+  };
 }
 
 interface Opening {
@@ -72,23 +87,31 @@ interface Opening {
   readonly subject: string;
 }
 
-function openFile(binding: SqliteBinding, path: string, opening: Opening): Connection {
-  const stats = checkPath(path, opening.subject);
-  if (stats !== undefined && stats.size > 0) {
-    checkMagic(path, opening.subject);
-    inspect(binding, path, opening.subject);
-  }
-  return connect(binding, path, opening);
+function openFile(binding: SqliteBinding, name: string, opening: Opening): Connection {
+  const stats = checkPath(name, opening.subject);
+  const path = stats === undefined ? name : realpathSync(name);
+  const file = new FileOpening(binding, path, opening.subject);
+  if (stats !== undefined && stats.size > 0) inspect(binding, path, { file, ...opening });
+  const connection = connect(binding, path, opening);
+  file.assertAlone(connection.database);
+  return connection;
 }
 
-function inspect(binding: SqliteBinding, path: string, subject: string): void {
-  const database = openDatabase(binding, path, true);
+function inspect(
+  binding: SqliteBinding,
+  path: string,
+  { file, subject }: { readonly file: FileOpening; readonly subject: string },
+): void {
+  const database = file.kept ?? openDatabase(binding, path, true);
   try {
     database.exec("pragma busy_timeout = 0");
     checkSchema(database, subject);
-  } finally {
-    database.close();
+  } catch (error) {
+    file.close(database);
+    throw error;
   }
+  file.assertAlone(database);
+  file.close(database);
 }
 
 /** Connects to a store that has its tables, or gets them now. */
@@ -145,8 +168,22 @@ function checkPath(path: string, subject: string): Stats | undefined {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (stats !== undefined && !stats.isFile()) throw notOurs(subject, "it is not a file");
   assertWritable(folder, "the folder", subject);
-  if (stats !== undefined) assertWritable(path, "the file", subject);
+  if (stats !== undefined) {
+    assertWritable(path, "the file", subject);
+    assertOneName(stats, subject);
+  }
   return stats;
+}
+
+/** SQLite names log and index after the file: under two names, two logs would belong to one file. */
+function assertOneName({ nlink }: Stats, subject: string): void {
+  if (nlink <= 1) return;
+  throw new ProviderError(
+    "store_unsafe",
+    `Cannot open ${subject}: it has ${nlink} names (hard links), and each would get a log of its ` +
+      "own; remove the other names, or make copies of the file instead",
+    { retryable: false },
+  );
 }
 
 function assertWritable(path: string, what: string, subject: string): void {
@@ -160,17 +197,6 @@ function assertWritable(path: string, what: string, subject: string): void {
       { retryable: false, cause: error },
     );
   }
-}
-
-function checkMagic(path: string, subject: string): void {
-  const bytes = Buffer.alloc(MAGIC.length);
-  const descriptor = openSync(path, "r");
-  try {
-    readSync(descriptor, bytes, 0, bytes.length, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  if (bytes.toString("latin1") !== MAGIC) throw notOurs(subject, "it is not a SQLite database");
 }
 
 function toOpenError(error: unknown, subject: string): ProviderError {

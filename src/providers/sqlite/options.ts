@@ -25,7 +25,8 @@ export interface SqliteOptions {
   readonly busyTimeout?: DurationInput | undefined;
   /**
    * A SQLite binding of your own choice: the module `node:sqlite`, `better-sqlite3` or another one
-   * of either shape.
+   * of either shape. All connections of a process to the file have to be of one SQLite library: pass
+   * the class with which you open the same file yourself.
    *
    * @default the built-in `node:sqlite` where it exists, otherwise `@photostructure/sqlite`
    */

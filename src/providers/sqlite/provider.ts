@@ -112,6 +112,7 @@ export class SqliteProvider implements Provider {
    * - `store_not_ours`: it is no SQLite database, or one of another program; it was not touched
    * - `store_too_new`: a newer version of this package wrote it; it was not touched
    * - `store_read_only`: the file or its folder cannot be written
+   * - `store_unsafe`: another SQLite library of this process has it open, or it has a second name
    * - `store_busy`: another process kept it locked for longer than `busyTimeout`
    * - `store_corrupt`: it is damaged
    * - `sqlite_binding_missing`: there is no SQLite for this Node
@@ -373,7 +374,7 @@ export class SqliteProvider implements Provider {
     }
     try {
       this.#shared.close();
-      this.#store.connection.close();
+      this.#store.disconnect(this.#store.connection);
     } catch (error) {
       throw toProviderError(error, "close", this.#store.subject);
     }

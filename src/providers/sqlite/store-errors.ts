@@ -132,6 +132,11 @@ export function resultCodeOf(error: unknown): number | undefined {
   return prefix === "SQLITE" ? PRIMARY_CODES[primary ?? ""] : undefined;
 }
 
+/** Thrown where SQLite is not asked because it would only say that it is busy. */
+export class BusyError extends Error {
+  readonly errcode = BUSY;
+}
+
 /** Whether waiting for another connection helps. */
 export function isBusy(error: unknown): boolean {
   const primary = primaryCodeOf(error);

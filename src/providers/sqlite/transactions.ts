@@ -23,6 +23,7 @@ import type {
 import { waitWhileBusy } from "./busy.ts";
 import { Connection, isInTransaction, type SqliteDatabase } from "./driver.ts";
 import type { Gate } from "./gate.ts";
+import { isSameLibrary } from "./library.ts";
 import type { OpenStore } from "./open-store.ts";
 import { isStoreFault, toProviderError } from "./store-errors.ts";
 import { prepareTables, type Tables } from "./tables.ts";
@@ -152,7 +153,9 @@ export class Transactions implements ProviderTransactions {
 
   /** Called when no transaction is open any more. */
   close(): void {
-    if (this.#spare?.connection !== this.#parts.store.connection) this.#spare?.connection.close();
+    const { store } = this.#parts;
+    const spare = this.#spare?.connection;
+    if (spare !== undefined && spare !== store.connection) store.disconnect(spare);
     this.#spare = undefined;
   }
 
@@ -225,6 +228,7 @@ export class Transactions implements ProviderTransactions {
     let desk = this.#foreign.get(database);
     if (desk === undefined) {
       this.#assertSameFile(database);
+      this.#assertSameLibrary(database);
       const connection = new Connection(database, false);
       desk = { connection, tables: prepareTables(connection) };
       this.#foreign.set(database, desk);
@@ -248,6 +252,16 @@ export class Transactions implements ProviderTransactions {
     throw notShared(
       `its database is not the file of ${store.subject}, or reads integers as bigints; ` +
         "open the same file with the binding's defaults",
+    );
+  }
+
+  /** Libraries do not see each other's locks within a process, and drop them, see `open-files.ts`. */
+  #assertSameLibrary(database: SqliteDatabase): void {
+    if (isSameLibrary(database, this.#parts.store.connection.database)) return;
+    throw notShared(
+      "another SQLite library than that of the store has opened it, and neither sees the locks of " +
+        "the other; use store.transaction(), or open the store with the class of your connection " +
+        "as `binding`",
     );
   }
 }
