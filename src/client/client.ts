@@ -41,6 +41,7 @@ import {
   type DeliveryOutcome,
   type SendOptions,
 } from "./messages.ts";
+import { Run } from "./run.ts";
 import { startInstance, type StartOptions } from "./start.ts";
 import {
   readStatus,
@@ -108,16 +109,15 @@ export class Client {
     input?: unknown,
     options: StartOptions = {},
   ): Promise<OrchestrationHandle> {
-    const isNew = await startInstance(
-      this.#connection,
-      { instanceId, orchestration, input },
-      options,
-    );
-    return new OrchestrationHandle(this.#connection, instanceId, isNew);
+    const target = { instanceId, orchestration, input };
+    const { isNew, run } = await startInstance(this.#connection, target, options);
+    return new OrchestrationHandle(this.#connection, run, isNew);
   }
 
   /**
    * A handle on an instance, whether it exists or not; the definition gives the result its type.
+   *
+   * A handle is of one run: that which the id has at the first call that finds one.
    *
    * @throws UsageError `invalid_argument` when no instance can have this id
    */
@@ -126,12 +126,12 @@ export class Client {
     _orchestration?: OrchestrationDefinition<unknown, Out>,
   ): OrchestrationHandle<Out> {
     assertInstanceId(instanceId);
-    return new OrchestrationHandle<Out>(this.#connection, instanceId, false);
+    return new OrchestrationHandle<Out>(this.#connection, new Run(instanceId), false);
   }
 
   /** Where an instance stands now; `NotFound` when the id is unknown. */
   async getOrchestrationStatus(instanceId: string): Promise<OrchestrationStatus> {
-    return readStatus(this.#connection, instanceId);
+    return readStatus(this.#connection, new Run(instanceId));
   }
 
   /**
@@ -143,7 +143,7 @@ export class Client {
     instanceId: string,
     options: WaitOptions = {},
   ): Promise<FinishedStatus> {
-    return waitForEnd(this.#connection, instanceId, options);
+    return waitForEnd(this.#connection, new Run(instanceId), options);
   }
 
   /**
@@ -170,7 +170,8 @@ export class Client {
     sinceVersion: number,
     options: WaitOptions = {},
   ): Promise<KnownStatus> {
-    return waitForStatusChange(this.#connection, instanceId, sinceVersion, options);
+    const run = new Run(instanceId);
+    return waitForStatusChange(this.#connection, run, sinceVersion, options);
   }
 
   /**
@@ -187,7 +188,7 @@ export class Client {
     reason = "",
     options: SendOptions = {},
   ): Promise<DeliveryOutcome> {
-    return sendCancel(this.#connection, instanceId, reason, options);
+    return sendCancel(this.#connection, { instanceId, runId: undefined, reason }, options);
   }
 
   /**
@@ -230,7 +231,12 @@ export class Client {
     data?: unknown,
     options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    return sendData(this.#connection, "eventRaised", { instanceId, to, data }, options);
+    return sendData(
+      this.#connection,
+      "eventRaised",
+      { instanceId, runId: undefined, to, data },
+      options,
+    );
   }
 
   /**
@@ -258,7 +264,12 @@ export class Client {
     data?: unknown,
     options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    return sendData(this.#connection, "queueMessage", { instanceId, to, data }, options);
+    return sendData(
+      this.#connection,
+      "queueMessage",
+      { instanceId, runId: undefined, to, data },
+      options,
+    );
   }
 
   /** A stored key-value of an instance; undefined when the key or the instance is unknown. */

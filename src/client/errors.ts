@@ -93,3 +93,19 @@ export class InstanceNotFoundError extends DuroxideError {
     this.instanceId = instanceId;
   }
 }
+
+/** The run that a handle or a wait is about is gone: another one has its id. */
+export class InstanceReplacedError extends DuroxideError {
+  override readonly name = "InstanceReplacedError";
+  readonly instanceId: string;
+
+  constructor(instanceId: string) {
+    super(
+      "instance_replaced",
+      `Cannot read the run of instance "${instanceId}": a later start with idReuse "replaceFinished" has removed it; ` +
+        "read a result before its id is used again, or use ids of their own",
+      { category: "application", details: { instanceId } },
+    );
+    this.instanceId = instanceId;
+  }
+}

@@ -1,4 +1,4 @@
-/** A handle on one instance, with the type of its result. */
+/** A handle on one run of an instance, with the type of its result. */
 
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
 import type { Connection } from "./connection.ts";
@@ -9,21 +9,28 @@ import {
   type DataArguments,
   type DeliveryOutcome,
   type SendOptions,
+  type SendTarget,
 } from "./messages.ts";
-import { readStatus, type OrchestrationStatus } from "./status.ts";
+import type { Run } from "./run.ts";
+import { readStatus, type FinishedStatus, type OrchestrationStatus } from "./status.ts";
 import { terminateInstance, type TerminationOutcome } from "./termination.ts";
 import { waitForEnd, type WaitOptions } from "./wait.ts";
 
+/** What it does never reaches another run of the same id. */
 export class OrchestrationHandle<Out = unknown> {
   readonly instanceId: string;
   /** True when the call that gave this handle started the instance. */
   readonly isNew: boolean;
   readonly #connection: Connection;
+  readonly #run: Run;
+  /** Kept: the id may be used again, and the run with its output be gone. */
+  #end: FinishedStatus | undefined;
 
   /** @internal */
-  constructor(connection: Connection, instanceId: string, isNew: boolean) {
+  constructor(connection: Connection, run: Run, isNew: boolean) {
     this.#connection = connection;
-    this.instanceId = instanceId;
+    this.#run = run;
+    this.instanceId = run.instanceId;
     this.isNew = isNew;
   }
 
@@ -33,10 +40,12 @@ export class OrchestrationHandle<Out = unknown> {
    *
    * @returns The output
    * @throws OrchestrationFailedError, OrchestrationCanceledError as the instance ended
+   * @throws InstanceReplacedError when the id was used again before this handle has seen the end
    * @throws TimeoutError, AbortedError as `options` say; the instance goes on
    */
   async result(options: WaitOptions = {}): Promise<Out> {
-    const status = await waitForEnd(this.#connection, this.instanceId, options);
+    const status = this.#end ?? (await waitForEnd(this.#connection, this.#run, options));
+    this.#end = status;
     switch (status.status) {
       case "Completed":
         return status.output as Out;
@@ -47,23 +56,20 @@ export class OrchestrationHandle<Out = unknown> {
     }
   }
 
-  /** See `Client.getOrchestrationStatus`. */
+  /** See `Client.getOrchestrationStatus`; `NotFound` with `isReplaced` when another run has the id. */
   async status(): Promise<OrchestrationStatus> {
-    return readStatus(this.#connection, this.instanceId);
+    return this.#end ?? readStatus(this.#connection, this.#run);
   }
 
   /** See `Client.cancelInstance`. */
   async cancel(reason = "", options: SendOptions = {}): Promise<DeliveryOutcome> {
-    return sendCancel(this.#connection, this.instanceId, reason, options);
+    const target = await this.#target(options);
+    return sendCancel(this.#connection, { ...target, reason }, options);
   }
 
   /** See `Client.terminateInstance`. */
   async terminate(reason = ""): Promise<TerminationOutcome> {
-    return terminateInstance(this.#connection, {
-      instanceId: this.instanceId,
-      runId: undefined,
-      reason,
-    });
+    return terminateInstance(this.#connection, { ...(await this.#target({})), reason });
   }
 
   /** See `Client.raiseEvent`. */
@@ -74,8 +80,8 @@ export class OrchestrationHandle<Out = unknown> {
     data?: unknown,
     options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    const { instanceId } = this;
-    return sendData(this.#connection, "eventRaised", { instanceId, to, data }, options);
+    const target = { ...(await this.#target(options)), to, data };
+    return sendData(this.#connection, "eventRaised", target, options);
   }
 
   /** See `Client.enqueueEvent`. */
@@ -86,7 +92,15 @@ export class OrchestrationHandle<Out = unknown> {
     data?: unknown,
     options?: SendOptions,
   ): Promise<DeliveryOutcome> {
-    const { instanceId } = this;
-    return sendData(this.#connection, "queueMessage", { instanceId, to, data }, options);
+    const target = { ...(await this.#target(options)), to, data };
+    return sendData(this.#connection, "queueMessage", target, options);
+  }
+
+  /** A transaction of the user is not left for a look: a store in memory would wait for itself. */
+  async #target({ transaction }: SendOptions = {}): Promise<
+    Pick<SendTarget, "instanceId" | "runId">
+  > {
+    const { instanceId, runId } = this.#run;
+    return transaction === undefined ? this.#run.bind(this.#connection) : { instanceId, runId };
   }
 }

@@ -48,6 +48,7 @@ describe("getOrchestrationStatus(), getInstanceInfo()", () => {
     expect(await client.getOrchestrationStatus("x")).toEqual({
       status: "NotFound",
       instanceId: "x",
+      isReplaced: false,
     });
     await expect(client.getInstanceInfo("x")).rejects.toThrowErrorMatchingInlineSnapshot(
       `[InstanceNotFoundError: Cannot read instance "x": it does not exist; check the id and the store]`,

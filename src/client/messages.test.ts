@@ -72,6 +72,7 @@ describe("raiseEvent(), enqueueEvent(), cancelInstance()", () => {
     expect(await client.getOrchestrationStatus("nobody")).toEqual({
       status: "NotFound",
       instanceId: "nobody",
+      isReplaced: false,
     });
   });
 

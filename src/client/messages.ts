@@ -6,7 +6,7 @@ import { encodeMessage, type InstanceMessage } from "../history/message.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
 import { assertOptions, nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
-import { assertReason, endUnlessRunning } from "./termination.ts";
+import { assertReason, endUnlessRunning, type EndTarget } from "./termination.ts";
 
 /** What became of a message; both are durable facts, not errors. */
 export type DeliveryOutcome =
@@ -23,18 +23,19 @@ export type DataArguments<T> = undefined extends T
 
 interface Letter {
   readonly instanceId: string;
+  readonly runId: string | undefined;
   readonly message: InstanceMessage;
   readonly isUrgent?: boolean;
 }
 
 async function send(
   connection: Connection,
-  { instanceId, message, isUrgent }: Letter,
+  { instanceId, runId, message, isUrgent }: Letter,
   options: SendOptions,
 ): Promise<DeliveryOutcome> {
   const outcome = await write(
     connection,
-    { kind: "sendMessage", message: { instanceId, body: encodeMessage(message), isUrgent } },
+    { kind: "sendMessage", message: { instanceId, runId, body: encodeMessage(message), isUrgent } },
     options,
   );
   if (outcome.kind === "unknownInstance" || outcome.kind === "finishedInstance") {
@@ -45,6 +46,8 @@ async function send(
 
 export interface SendTarget {
   readonly instanceId: string;
+  /** @default whichever run has the id */
+  readonly runId: string | undefined;
   readonly to: EventDefinition | QueueDefinition | string;
   readonly data: unknown;
 }
@@ -53,7 +56,7 @@ export interface SendTarget {
 export async function sendData(
   connection: Connection,
   kind: "eventRaised" | "queueMessage",
-  { instanceId, to, data }: SendTarget,
+  { instanceId, runId, to, data }: SendTarget,
   options: SendOptions = {},
 ): Promise<DeliveryOutcome> {
   assertInstanceId(instanceId);
@@ -63,22 +66,21 @@ export async function sendData(
   const subject = `the data for ${noun} "${name}"`;
   if (typeof to !== "string") await validate(to.schema, data, subject);
   const message = { kind, name, data: encodeValue(connection, data, subject) };
-  return send(connection, { instanceId, message }, options);
+  return send(connection, { instanceId, runId, message }, options);
 }
 
 export async function sendCancel(
   connection: Connection,
-  instanceId: string,
-  reason: unknown,
+  target: EndTarget,
   options: SendOptions = {},
 ): Promise<DeliveryOutcome> {
+  const { instanceId, runId, reason } = target;
   assertInstanceId(instanceId);
   assertOptions(options);
   assertReason(connection, reason, `cancel instance "${instanceId}"`);
-  const target = { instanceId, runId: undefined, reason };
   // A transaction of the user is not left for a look: a store in memory would wait for itself.
-  const mayEnd = options.transaction === undefined && !connection.hub.isRunning(instanceId);
+  const mayEnd = options.transaction === undefined && !connection.hub.isRunning(instanceId, runId);
   if (mayEnd && (await endUnlessRunning(connection, target))) return { kind: "accepted" };
   const message: InstanceMessage = { kind: "cancel", reason };
-  return send(connection, { instanceId, message, isUrgent: true }, options);
+  return send(connection, { instanceId, runId, message, isUrgent: true }, options);
 }

@@ -15,6 +15,7 @@ import type { IdReusePolicy, StartRequest, WriteOutcome } from "../provider/prov
 import { assertOptions, nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
 import { InstanceAlreadyExistsError } from "./errors.ts";
+import { Run } from "./run.ts";
 import { toStatus } from "./status.ts";
 
 export interface StartOptions extends TransactionOption {
@@ -42,22 +43,25 @@ export interface StartTarget {
 /**
  * Makes a start durable.
  *
- * @returns Whether a new instance was started
+ * @returns Whether a new instance was started, and the run that the id has now
  */
 export async function startInstance(
   connection: Connection,
   target: StartTarget,
   options: StartOptions,
-): Promise<boolean> {
+): Promise<{ readonly isNew: boolean; readonly run: Run }> {
   const request = await toRequest(connection, target, options);
   const outcome =
     options.transaction === undefined
       ? await submit(connection, request)
       : await write(connection, { kind: "startInstance", request }, options);
-  if (outcome.kind === "started") return true;
+  const { instanceId, runId } = request;
+  const run = new Run(instanceId, runId);
+  if (outcome.kind === "started") return { isNew: true, run };
   invariant(outcome.kind === "idInUse", `a store answers no start with "${outcome.kind}"`);
-  if (outcome.isSame) return true;
-  if (request.idReuse === "ignore") return false;
+  if (outcome.isSame) return { isNew: true, run };
+  if (request.idReuse === "ignore")
+    return { isNew: false, run: new Run(instanceId, outcome.existing.runId) };
   throw new InstanceAlreadyExistsError(toStatus(outcome.existing, connection.codec));
 }
 

@@ -5,6 +5,7 @@ import { assertInstanceId } from "../foundation/limits.ts";
 import type { Failure } from "../history/failure.ts";
 import type { BlockedReason, InstanceRow } from "../provider/provider.ts";
 import { decodeValue, findRow, type Connection } from "./connection.ts";
+import type { Run } from "./run.ts";
 
 interface Facts {
   readonly instanceId: string;
@@ -27,6 +28,8 @@ interface Facts {
 export interface NotFoundStatus {
   readonly status: "NotFound";
   readonly instanceId: string;
+  /** Whether another run has the id of the one that a handle is about. */
+  readonly isReplaced: boolean;
 }
 /** Accepted and durable; no turn yet. */
 export interface PendingStatus extends Facts {
@@ -62,13 +65,12 @@ export type KnownStatus = PendingStatus | RunningStatus | FinishedStatus;
 export type OrchestrationStatus = NotFoundStatus | KnownStatus;
 
 /** Where an instance stands now. */
-export async function readStatus(
-  connection: Connection,
-  instanceId: string,
-): Promise<OrchestrationStatus> {
+export async function readStatus(connection: Connection, run: Run): Promise<OrchestrationStatus> {
+  const { instanceId } = run;
   assertInstanceId(instanceId);
   const row = await findRow(connection, instanceId);
-  return row === undefined ? { status: "NotFound", instanceId } : toStatus(row, connection.codec);
+  if (row !== undefined && run.owns(row)) return toStatus(row, connection.codec);
+  return { status: "NotFound", instanceId, isReplaced: row !== undefined };
 }
 
 /** Whether an instance has ended. */

@@ -2,7 +2,8 @@
  * Waiting for instances: notified in this process, a gentle look across processes.
  *
  * W1. What is there already is found, also with a timeout of 0: an answer goes before the clock.
- * W2. What the watch calls back never throws; values are decoded after the wait.
+ * W2. Values are decoded after the wait: what the watch calls back throws only to end its own wait.
+ * W3. A wait is about one run: that of its handle, or the first one that it reads.
  */
 
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
@@ -14,6 +15,7 @@ import { assertOptions, assertSignal, assertWholeNumber } from "./arguments.ts";
 import { decodeValue, type Connection } from "./connection.ts";
 import { describeKey } from "./key-values.ts";
 import { KeyWatch } from "./key-watch.ts";
+import type { Run } from "./run.ts";
 import { hasEnded, toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
 
 export interface WaitOptions {
@@ -26,31 +28,33 @@ export interface WaitOptions {
 /** Waits for the end of an instance, known or not yet. */
 export async function waitForEnd(
   connection: Connection,
-  instanceId: string,
+  run: Run,
   options: WaitOptions,
 ): Promise<FinishedStatus> {
+  const { instanceId, runId } = run;
   assertInstanceId(instanceId);
   const limits = {
     ...toLimits(options, `the end of instance "${instanceId}"`),
-    isToCome: connection.hub.isRunning(instanceId),
+    isToCome: connection.hub.isRunning(instanceId, runId),
   };
-  const row = await waitForRow(connection, instanceId, { isAnswer: hasEnded, limits });
+  const row = await waitForRow(connection, run, { isAnswer: hasEnded, limits });
   return toStatus(row, connection.codec) as FinishedStatus;
 }
 
 /** Waits until the custom status is newer than `sinceVersion`, or the instance has ended. */
 export async function waitForStatusChange(
   connection: Connection,
-  instanceId: string,
+  run: Run,
   sinceVersion: number,
   options: WaitOptions,
 ): Promise<KnownStatus> {
+  const { instanceId } = run;
   assertInstanceId(instanceId);
   assertWholeNumber(sinceVersion, 0, "`sinceVersion`");
   const limits = toLimits(options, `a change of the custom status of instance "${instanceId}"`);
   const isAnswer = (row: InstanceRow): boolean =>
     row.customStatusVersion > sinceVersion || hasEnded(row);
-  const row = await waitForRow(connection, instanceId, { isAnswer, limits });
+  const row = await waitForRow(connection, run, { isAnswer, limits });
   return toStatus(row, connection.codec);
 }
 
@@ -88,11 +92,15 @@ interface RowWait {
 
 function waitForRow(
   { hub }: Connection,
-  instanceId: string,
+  run: Run,
   { isAnswer, limits }: RowWait,
 ): Promise<InstanceRow> {
-  const check = (row: InstanceRow | undefined): { value: InstanceRow } | undefined =>
-    row !== undefined && isAnswer(row) ? { value: row } : undefined;
+  const { instanceId } = run;
+  const check = (row: InstanceRow | undefined): { value: InstanceRow } | undefined => {
+    if (row === undefined) return undefined;
+    run.assertOwn(row);
+    return isAnswer(row) ? { value: row } : undefined;
+  };
   return orLastLook(
     () => hub.watch.waitFor(instanceId, check, limits),
     async () => check((await hub.provider.readInstances([instanceId]))[0])?.value,

@@ -26,6 +26,7 @@ export type ErrorCode =
   // Outcomes of waiting and starting.
   | "instance_already_exists"
   | "instance_not_found"
+  | "instance_replaced"
   | "orchestration_failed"
   | "orchestration_canceled"
   | "timeout"

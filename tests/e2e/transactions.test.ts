@@ -86,6 +86,7 @@ describe.each(STORE_KINDS)("on $name", (kind) => {
       expect(await client.getOrchestrationStatus("refused")).toEqual({
         status: "NotFound",
         instanceId: "refused",
+        isReplaced: false,
       });
       expect(await readLedger(store)).toEqual(["placed"]);
     });
