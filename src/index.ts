@@ -65,6 +65,7 @@ export type {
   CallArguments,
   KeyValueStore,
   OrchestrationContext,
+  SelectOptions,
   SubOrchestrationOptions,
   TraceFields,
   VersionOption,
@@ -96,6 +97,7 @@ export {
   NondeterminismError,
   NonRetryableError,
   SubOrchestrationError,
+  type BranchFailure,
   type Divergence,
   type FailureDetails,
 } from "./orchestration/errors.ts";

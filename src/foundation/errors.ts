@@ -35,6 +35,7 @@ export type ErrorCode =
   | "activity_failed"
   | "sub_orchestration_failed"
   | "operation_canceled"
+  | "branch_lost"
   | "non_retryable"
   // Code and history disagree.
   | "nondeterminism"

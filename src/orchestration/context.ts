@@ -33,6 +33,16 @@ export interface SubOrchestrationOptions {
   readonly version?: string;
 }
 
+export interface SelectOptions {
+  /**
+   * Leaves the losers as they are, for a later `select` or an await. Every branch is then an operation:
+   * functions are started anew by each `select`.
+   *
+   * @default false
+   */
+  readonly keep?: boolean;
+}
+
 export interface VersionOption {
   /** The version to run. @default what the registry's policy says */
   readonly version?: string;
@@ -166,15 +176,28 @@ export interface OrchestrationContext {
   ): void;
 
   /**
-   * The first branch to finish wins; the others are canceled. When several are finished already, the
-   * leftmost wins. A winner that failed throws.
+   * The first branch to finish wins; the others are canceled, unless `{ keep: true }` is given. When
+   * several are finished already, the leftmost wins. A winner that failed throws: the error says
+   * which one it was, as `index` or `key`.
+   *
+   * In a branch that is a function, what it awaits then throws `CanceledError` (`branch_lost`), and it
+   * may clean up, before the code after the `select` goes on.
+   *
+   * @throws UsageError `invalid_argument` for a branch that an earlier combination has canceled
    */
-  select<const B extends readonly Branch[]>(branches: B): DurableFuture<SelectedIndex<B>>;
-  select<B extends Readonly<Record<string, Branch>>>(branches: B): DurableFuture<SelectedKey<B>>;
+  select<const B extends readonly Branch[]>(
+    branches: B,
+    options?: SelectOptions,
+  ): DurableFuture<SelectedIndex<B>>;
+  select<B extends Readonly<Record<string, Branch>>>(
+    branches: B,
+    options?: SelectOptions,
+  ): DurableFuture<SelectedKey<B>>;
   /** {@link select} of two. */
   select2<A extends Branch, B extends Branch>(
     a: A,
     b: B,
+    options?: SelectOptions,
   ): DurableFuture<
     | { readonly index: 0; readonly value: BranchValue<A> }
     | { readonly index: 1; readonly value: BranchValue<B> }

@@ -24,8 +24,11 @@ export interface DurableFuture<T> extends PromiseLike<T> {
   /** Names the operation within its execution; the event id of its schedule once that is recorded. */
   readonly id: number | undefined;
   readonly kind: DurableFutureKind;
-  /** The outcome as a value, shaped like an entry of `Promise.allSettled`; never throws. */
-  settled(): Promise<PromiseSettledResult<T>>;
+  /**
+   * The outcome as a value, shaped like an entry of `Promise.allSettled`; never throws. Canceling it
+   * cancels the operation.
+   */
+  settled(): DurableFuture<PromiseSettledResult<T>>;
   /**
    * The same operation with its value transformed; canceling it cancels the operation.
    *

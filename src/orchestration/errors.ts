@@ -45,7 +45,7 @@ export function toCause(failure: Failure | undefined): Error | undefined {
 }
 
 /** An activity failed: its worker threw, its result was refused, or it kept crashing its workers. */
-export class ActivityError extends DuroxideError {
+export class ActivityError extends DuroxideError implements BranchFailure {
   override readonly name = "ActivityError";
   readonly activityName: string;
   /** The delivery that failed, from 1. */
@@ -54,6 +54,8 @@ export class ActivityError extends DuroxideError {
   declare readonly details: FailureDetails;
   /** The failure in its stored form. */
   readonly failure: Failure;
+  declare readonly index?: number | undefined;
+  declare readonly key?: string | undefined;
 
   constructor(activityName: string, attempt: number, failure: Failure) {
     super("activity_failed", failure.message, {
@@ -69,7 +71,7 @@ export class ActivityError extends DuroxideError {
 }
 
 /** A child orchestration failed or was canceled. */
-export class SubOrchestrationError extends DuroxideError {
+export class SubOrchestrationError extends DuroxideError implements BranchFailure {
   override readonly name = "SubOrchestrationError";
   readonly orchestrationName: string;
   readonly instanceId: string;
@@ -77,6 +79,8 @@ export class SubOrchestrationError extends DuroxideError {
   readonly isCanceled: boolean;
   declare readonly details: FailureDetails;
   readonly failure: Failure;
+  declare readonly index?: number | undefined;
+  declare readonly key?: string | undefined;
 
   constructor(orchestrationName: string, instanceId: string, failure: Failure) {
     super("sub_orchestration_failed", describeFailure(failure), {
@@ -91,15 +95,39 @@ export class SubOrchestrationError extends DuroxideError {
   }
 }
 
-/** The awaited operation was canceled by the orchestration itself. */
-export class CanceledError extends DuroxideError {
-  override readonly name = "CanceledError";
+/** Which branch of `ctx.select`, `ctx.all` or `ctx.join` an error came from; set where it is thrown. */
+export interface BranchFailure {
+  /** Of a list of branches. */
+  readonly index?: number | undefined;
+  /** Of a record of branches. */
+  readonly key?: string | undefined;
+}
 
-  constructor(what: string, reason: string) {
-    super("operation_canceled", `Cannot finish ${what}: it was canceled (${reason})`, {
-      category: "application",
-      details: { reason },
-    });
+/** The awaited operation was canceled by the orchestration itself. */
+export class CanceledError extends DuroxideError implements BranchFailure {
+  override readonly name = "CanceledError";
+  declare readonly index?: number | undefined;
+  declare readonly key?: string | undefined;
+
+  /**
+   * @param reason - For programs
+   * @param options - `why`: for people, default the reason; `code`: "branch_lost" where a whole
+   *   branch ends
+   */
+  constructor(
+    what: string,
+    reason: string,
+    options: {
+      readonly why?: string;
+      readonly code?: "operation_canceled" | "branch_lost";
+    } = {},
+  ) {
+    const { code = "operation_canceled", why = reason } = options;
+    const message =
+      code === "branch_lost"
+        ? `Cannot finish ${what}: its branch has lost, another one was first; clean up and end`
+        : `Cannot finish ${what}: it was canceled (${why})`;
+    super(code, message, { category: "application", details: { reason } });
   }
 }
 

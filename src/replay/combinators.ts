@@ -5,6 +5,8 @@
  * I1. A branch that is an async function gets a scope of its own; the scope closes when the branch
  *     loses.
  * I2. Branches are started and asked in argument order: of several finished ones the leftmost wins.
+ * I3. Code of a losing branch runs before code that awaits the winner: the latter gets the next
+ *     window, before the next event.
  */
 
 import type { Branch, DurableFutureKind } from "../orchestration/durable-future.ts";
@@ -16,40 +18,51 @@ import { DROPPED } from "./operation.ts";
 /** A branch that has been started. */
 interface StartedBranch {
   subscribe(subscriber: (settlement: Settlement<unknown>) => void): void;
-  cancel(reason: string): void;
+  /** @returns Whether code of the branch goes on because of it */
+  lose(to: string, reason: string): boolean;
 }
 
-/** Opens a context whose operations end with its branch. */
-export type OpenScope = () => {
-  readonly context: OrchestrationContext;
-  readonly close: (reason: string) => void;
-};
+/** What a combination needs of the execution that it belongs to. */
+export interface CombinationHost {
+  /** Opens a context whose operations end with its branch. */
+  openScope(): {
+    readonly context: OrchestrationContext;
+    readonly close: (reason: string) => boolean;
+  };
+  /** Does something in the next window, before the next event. */
+  defer(action: () => void): void;
+}
 
-function startBranch(branch: Branch, openScope: OpenScope): StartedBranch {
+function startBranch(branch: Branch, host: CombinationHost): StartedBranch {
   if (branch instanceof Future) {
     return {
       subscribe: (subscriber) => {
         branch.subscribe(subscriber);
       },
-      cancel: (reason) => {
-        branch.cancel(reason);
+      lose: (to, reason) => {
+        branch.lose(to, reason);
+        return false;
       },
     };
   }
-  if (typeof branch !== "function") return startPromise(branch, () => undefined);
-  const scope = openScope();
+  if (typeof branch !== "function") return startPromise(branch, () => false);
+  const scope = host.openScope();
   let promise: PromiseLike<unknown>;
   try {
     promise = branch(scope.context);
   } catch (error) {
     promise = Promise.reject(error);
   }
-  return startPromise(promise, scope.close);
+  return startPromise(promise, (reason) => {
+    // Its end is of no interest any more, least of all to the host's `unhandledRejection`.
+    Promise.resolve(promise).then(undefined, () => undefined);
+    return scope.close(reason);
+  });
 }
 
 function startPromise(
   promise: PromiseLike<unknown>,
-  cancel: StartedBranch["cancel"],
+  close: (reason: string) => boolean,
 ): StartedBranch {
   return {
     subscribe: (subscriber) => {
@@ -62,21 +75,42 @@ function startPromise(
         },
       );
     },
-    cancel,
+    lose: (_to, reason) => close(reason),
   };
+}
+
+/** Which branch it was: a position, or a name. */
+type Place = { readonly index: number } | { readonly key: string };
+
+/** Errors that a combination has named: the outermost one has the last word. */
+const named = new WeakSet<object>();
+
+/** Notes on an error which branch it came from, where it has no such property of its own. */
+function nameBranch(reason: unknown, place: Place): void {
+  if (!(reason instanceof Error) || !Object.isExtensible(reason)) return;
+  if (named.has(reason)) {
+    Reflect.deleteProperty(reason, "index");
+    Reflect.deleteProperty(reason, "key");
+  } else if (Object.hasOwn(reason, "index") || Object.hasOwn(reason, "key")) return;
+  named.add(reason);
+  const [name, value] = Object.entries(place)[0] as [string, unknown];
+  // Not enumerable: what the failure stores of the error stays what was thrown.
+  Object.defineProperty(reason, name, { value, configurable: true, writable: true });
 }
 
 /** A future over several branches. */
 abstract class CombinedFuture<T> extends Future<T> {
   readonly kind: DurableFutureKind;
+  readonly #host: CombinationHost;
   readonly #branches: readonly StartedBranch[];
   /** From here on nothing that happens to a branch counts, its own cancellation least of all. */
   #isDecided = false;
 
-  constructor(kind: DurableFutureKind, branches: readonly Branch[], openScope: OpenScope) {
+  constructor(kind: DurableFutureKind, branches: readonly Branch[], host: CombinationHost) {
     super();
     this.kind = kind;
-    this.#branches = branches.map((branch) => startBranch(branch, openScope));
+    this.#host = host;
+    this.#branches = branches.map((branch) => startBranch(branch, host));
   }
 
   /** Subscribes to the branches in order until the future is settled. */
@@ -88,13 +122,25 @@ abstract class CombinedFuture<T> extends Future<T> {
     }
   }
 
-  /** Settles once and for all, when every branch but the winner that is not finished is canceled. */
+  /** Whether the branches outlive the decision. */
+  protected get keepsLosers(): boolean {
+    return false;
+  }
+
+  /** Settles once and for all, when every branch but the winner that is not finished is canceled. (I3) */
   protected decide(settlement: Settlement<T>, winner: number, reason: string = DROPPED): void {
     this.#isDecided = true;
-    this.#branches.forEach((branch, index) => {
-      if (index !== winner) branch.cancel(reason);
-    });
-    this.settle(settlement);
+    let goesOn = false;
+    if (!this.keepsLosers) {
+      for (const [index, branch] of this.#branches.entries())
+        if (index !== winner && branch.lose(`ctx.${this.kind}()`, reason)) goesOn = true;
+    }
+    if (!goesOn) this.settle(settlement);
+    else {
+      this.#host.defer(() => {
+        this.settle(settlement);
+      });
+    }
   }
 
   /** A combination that lost a race takes its branches with it. */
@@ -105,27 +151,40 @@ abstract class CombinedFuture<T> extends Future<T> {
   }
 }
 
+export interface SelectParts<T> {
+  readonly branches: readonly Branch[];
+  readonly keepsLosers: boolean;
+  readonly placeOf: (index: number) => Place;
+  readonly present: (index: number, value: unknown) => T;
+}
+
 export class SelectFuture<T> extends CombinedFuture<T> {
-  constructor(
-    branches: readonly Branch[],
-    openScope: OpenScope,
-    present: (index: number, value: unknown) => T,
-  ) {
-    super("select", branches, openScope);
+  readonly #keepsLosers: boolean;
+
+  constructor({ branches, keepsLosers, placeOf, present }: SelectParts<T>, host: CombinationHost) {
+    super("select", branches, host);
+    this.#keepsLosers = keepsLosers;
     this.listen((index, settlement) => {
-      if (settlement.status === "rejected") this.decide(settlement, index);
-      else this.decide({ status: "fulfilled", value: present(index, settlement.value) }, index);
+      if (settlement.status === "rejected") {
+        nameBranch(settlement.reason, placeOf(index));
+        this.decide(settlement, index);
+      } else this.decide({ status: "fulfilled", value: present(index, settlement.value) }, index);
     });
+  }
+
+  protected override get keepsLosers(): boolean {
+    return this.#keepsLosers;
   }
 }
 
 export class JoinFuture extends CombinedFuture<Settlement<unknown>[]> {
-  constructor(branches: readonly Branch[], openScope: OpenScope) {
-    super("join", branches, openScope);
+  constructor(branches: readonly Branch[], host: CombinationHost) {
+    super("join", branches, host);
     const outcomes = new Array<Settlement<unknown>>(branches.length);
     let missing = branches.length;
     if (missing === 0) this.settle({ status: "fulfilled", value: outcomes });
     this.listen((index, settlement) => {
+      if (settlement.status === "rejected") nameBranch(settlement.reason, { index });
       outcomes[index] = settlement;
       missing -= 1;
       if (missing === 0) this.settle({ status: "fulfilled", value: outcomes });
@@ -134,13 +193,14 @@ export class JoinFuture extends CombinedFuture<Settlement<unknown>[]> {
 }
 
 export class AllFuture extends CombinedFuture<unknown[]> {
-  constructor(branches: readonly Branch[], openScope: OpenScope) {
-    super("all", branches, openScope);
+  constructor(branches: readonly Branch[], host: CombinationHost) {
+    super("all", branches, host);
     const values = new Array<unknown>(branches.length);
     let missing = branches.length;
     if (missing === 0) this.settle({ status: "fulfilled", value: values });
     this.listen((index, settlement) => {
       if (settlement.status === "rejected") {
+        nameBranch(settlement.reason, { index });
         this.decide(settlement, index);
         return;
       }

@@ -27,6 +27,7 @@ import type { Action, ActionDraft, ActionEvent } from "./action.ts";
 import type { GuardMode } from "./guards.ts";
 import { KeyValueView, type KeyValueEntry } from "./kv-view.ts";
 import { Ledger } from "./ledger.ts";
+import { LostMessages } from "./lost-messages.ts";
 import { LiveContext } from "./live-context.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Operation, OperationOwner } from "./operation.ts";
@@ -94,6 +95,12 @@ export class Execution implements OperationOwner {
   customStatus: EncodedValue;
   /** The turn that runs now. */
   turn: WindowTask | undefined;
+  /** Number of windows so far. */
+  windowCount = 0;
+  /** The window in which the code used its context last. */
+  lastUseWindow = 0;
+  /** Settlements that wait for the next window. */
+  readonly deferred: Fifo<() => void> = new Fifo<() => void>();
   /** What condemns the current turn, if anything. */
   violation: Divergence | undefined;
 
@@ -105,6 +112,7 @@ export class Execution implements OperationOwner {
   readonly #rootScope = new Scope();
   // Made when they are used: most executions use neither.
   #mailbox: Mailbox | undefined;
+  #lostMessages: LostMessages | undefined;
   #keyValues: KeyValueView | undefined;
   #started: OrchestrationStarted<EncodedValue> | undefined;
   #random: SeededRandom | undefined;
@@ -135,6 +143,9 @@ export class Execution implements OperationOwner {
 
   get mailbox(): Mailbox {
     return (this.#mailbox ??= new Mailbox());
+  }
+  get lostMessages(): LostMessages {
+    return (this.#lostMessages ??= new LostMessages());
   }
   get keyValues(): KeyValueView {
     return (this.#keyValues ??= new KeyValueView(this.#options.keyValues));
@@ -225,6 +236,7 @@ export class Execution implements OperationOwner {
       );
     }
     this.#assertInWindow();
+    this.lastUseWindow = this.windowCount;
   }
 
   /** Whether calls that would be refused get a future that never settles instead. (I4) */
@@ -278,6 +290,28 @@ export class Execution implements OperationOwner {
   /** Lines of a replay, and of code that something else than this execution resumed, are not kept. */
   trace(level: TraceLevel, message: string, fields: TraceFields | undefined): void {
     if (!this.isReplaying && this.#isInWindow()) this.traces.push({ level, message, fields });
+  }
+
+  /** A line of the engine in the log of the orchestration, with the turn that it belongs to. */
+  warn(message: string, fields: TraceFields): void {
+    if (!this.isReplaying) this.traces.push({ level: "warn", message, fields });
+  }
+
+  /**
+   * Warns of a message that a dequeue took which no code awaits any more.
+   *
+   * @param action - What the code does now
+   */
+  warnOfLostMessage(queue: string, action: string): void {
+    const dequeue = this.#lostMessages?.take(queue);
+    if (dequeue === undefined) return;
+    const source = findUserFrame(new Error("call").stack);
+    this.warn(
+      `Cannot tell who has read a message of queue "${queue}": dequeue ${dequeue.id ?? ""} took it, the code did nothing with it, ` +
+        `and now ${action}${source === undefined ? "" : ` (${source})`}; a dequeue that lost a Promise.race still takes ` +
+        "the next message: use ctx.select(), which cancels its losers",
+      { queue, eventId: dequeue.id },
+    );
   }
 
   onCancelled(operation: Operation): void {

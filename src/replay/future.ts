@@ -19,6 +19,8 @@ export abstract class Future<T> implements DurableFuture<T> {
   #settlement: Settlement<T> | undefined;
   #subscribers: ((settlement: Settlement<T>) => void)[] | undefined;
   #promise: Promise<T> | undefined;
+  #lostTo: string | undefined;
+  #awaitCount = 0;
 
   get id(): number | undefined {
     return undefined;
@@ -30,6 +32,27 @@ export abstract class Future<T> implements DurableFuture<T> {
   }
 
   abstract cancel(reason?: string): void;
+
+  /** Which combination it lost, such as `ctx.select()`; it was canceled for that. */
+  get lostTo(): string | undefined {
+    return this.#lostTo;
+  }
+
+  /** Cancels it as a loser of a combination. */
+  lose(to: string, reason: string): void {
+    if (this.#settlement !== undefined) return;
+    this.#lostTo = to;
+    this.cancel(reason);
+  }
+
+  /** How often code has awaited it, itself or through what was derived from it. */
+  get awaitCount(): number {
+    return this.#awaitCount;
+  }
+  /** Counts an await. */
+  noteAwait(): void {
+    this.#awaitCount += 1;
+  }
 
   /** Calls back when settled, at once if it is already. */
   subscribe(subscriber: (settlement: Settlement<T>) => void): void {
@@ -51,6 +74,7 @@ export abstract class Future<T> implements DurableFuture<T> {
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
+    this.noteAwait();
     this.#promise ??= new Promise<T>((resolve, reject) => {
       this.subscribe((settlement) => {
         if (settlement.status === "fulfilled") resolve(settlement.value);
@@ -60,14 +84,16 @@ export abstract class Future<T> implements DurableFuture<T> {
     return this.#promise.then(onFulfilled, onRejected);
   }
 
-  settled(): Promise<PromiseSettledResult<T>> {
-    return new Promise((resolve) => {
-      this.subscribe(resolve);
-    });
+  settled(): DurableFuture<PromiseSettledResult<T>> {
+    return new DerivedFuture(this, (value) => ({ status: "fulfilled", value }));
   }
 
   map<U>(transform: (value: T) => U): DurableFuture<U> {
-    return new MappedFuture(this, transform);
+    return new DerivedFuture(this, (settlement) =>
+      settlement.status === "rejected"
+        ? settlement
+        : { status: "fulfilled", value: transform(settlement.value) },
+    );
   }
 }
 
@@ -85,20 +111,17 @@ export class SleepingFuture extends Future<unknown> {
   }
 }
 
-class MappedFuture<T, U> extends Future<U> {
+/** The same operation, seen differently. */
+class DerivedFuture<T, U> extends Future<U> {
   readonly kind = "mapped";
   readonly #source: Future<T>;
 
-  constructor(source: Future<T>, transform: (value: T) => U) {
+  constructor(source: Future<T>, derive: (settlement: Settlement<T>) => Settlement<U>) {
     super();
     this.#source = source;
     source.subscribe((settlement) => {
-      if (settlement.status === "rejected") {
-        this.settle(settlement);
-        return;
-      }
       try {
-        this.settle({ status: "fulfilled", value: transform(settlement.value) });
+        this.settle(derive(settlement));
       } catch (reason) {
         this.settle({ status: "rejected", reason });
       }
@@ -108,8 +131,18 @@ class MappedFuture<T, U> extends Future<U> {
   override get id(): number | undefined {
     return this.#source.id;
   }
+  override get lostTo(): string | undefined {
+    return this.#source.lostTo;
+  }
 
   cancel(reason?: string): void {
     this.#source.cancel(reason);
+  }
+  override lose(to: string, reason: string): void {
+    this.#source.lose(to, reason);
+  }
+  override noteAwait(): void {
+    super.noteAwait();
+    this.#source.noteAwait();
   }
 }

@@ -8,6 +8,7 @@ import type { EncodedValue } from "../history/event.ts";
 import type {
   KeyValueStore,
   OrchestrationContext,
+  SelectOptions,
   SubOrchestrationOptions,
   TraceFields,
   VersionOption,
@@ -20,11 +21,12 @@ import type {
 } from "../orchestration/define.ts";
 import type { Branch, DurableFuture } from "../orchestration/durable-future.ts";
 import { LiveKeyValueStore } from "./live-kv.ts";
-import { AllFuture, JoinFuture, SelectFuture } from "./combinators.ts";
+import { AllFuture, JoinFuture, SelectFuture, type CombinationHost } from "./combinators.ts";
 import type { Execution } from "./execution.ts";
-import { SleepingFuture } from "./future.ts";
+import { Future, SleepingFuture } from "./future.ts";
 import { Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";
+import { findUserFrame } from "./source.ts";
 
 /** Events from which on a new execution is suggested. */
 const SUGGESTED_HISTORY_LENGTH = 10_000;
@@ -126,6 +128,7 @@ export class LiveContext implements Implementation {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("queue");
     const name = this.#enter(queue, "queue");
     const schema = typeof queue === "string" ? undefined : queue.schema;
+    this.#execution.warnOfLostMessage(name, "it asks the queue again");
     const operation = this.#open("queue", name, (value) =>
       validateSync(schema, this.#execution.decode(value), `a message of queue "${name}"`),
     );
@@ -180,41 +183,40 @@ export class LiveContext implements Implementation {
     });
   }
 
-  select(branches: readonly Branch[] | Readonly<Record<string, Branch>>): DurableFuture<unknown> {
+  select(
+    branches: readonly Branch[] | Readonly<Record<string, Branch>>,
+    options: SelectOptions = {},
+  ): DurableFuture<unknown> {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("select");
     this.#execution.assertUsable(this.#scope);
-    if (Array.isArray(branches)) {
-      assertRace(branches as readonly unknown[]);
-      return new SelectFuture(branches as readonly Branch[], this.#openScope, (index, value) => ({
-        index,
-        value,
-      }));
-    }
-    const keys = Object.keys(branches);
-    const values = Object.values(branches) as readonly Branch[];
-    assertRace(values);
-    return new SelectFuture(values, this.#openScope, (index, value) => ({
-      key: keys[index],
-      value,
-    }));
+    const isList = Array.isArray(branches);
+    const keys = isList ? [] : Object.keys(branches);
+    const list = (isList ? branches : Object.values(branches)) as readonly Branch[];
+    const keepsLosers = options.keep === true;
+    assertRace(list, keepsLosers);
+    assertNotLost(list, "select from");
+    const placeOf = (index: number) => (isList ? { index } : { key: keys[index] ?? "" });
+    const present = (index: number, value: unknown) => ({ ...placeOf(index), value });
+    return new SelectFuture({ branches: list, keepsLosers, placeOf, present }, this.#host);
   }
 
-  select2(a: Branch, b: Branch): DurableFuture<unknown> {
-    return this.select([a, b]);
+  select2(a: Branch, b: Branch, options?: SelectOptions): DurableFuture<unknown> {
+    return this.select([a, b], options);
   }
 
   join(branches: readonly Branch[]): DurableFuture<unknown> {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("join");
     this.#execution.assertUsable(this.#scope);
     assertList(branches, "join");
-    return new JoinFuture(branches, this.#openScope);
+    return new JoinFuture(branches, this.#host);
   }
 
   all(branches: readonly Branch[]): DurableFuture<unknown> {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("all");
     this.#execution.assertUsable(this.#scope);
     assertList(branches, "all");
-    return new AllFuture(branches, this.#openScope);
+    assertNotLost(branches, "wait for");
+    return new AllFuture(branches, this.#host);
   }
 
   continueAsNew(input?: unknown, options: VersionOption = {}): Promise<never> {
@@ -222,6 +224,8 @@ export class LiveContext implements Implementation {
     if (this.#execution.isAsleep(this.#scope)) return never;
     this.#execution.assertUsable(this.#scope);
     const encoded = this.#execution.encode(input, "the input of continueAsNew()");
+    for (const queue of this.#execution.lostMessages.queues())
+      this.#execution.warnOfLostMessage(queue, "it continues as new");
     this.#execution.continueAsNew(encoded, options.version);
     return never;
   }
@@ -301,14 +305,17 @@ export class LiveContext implements Implementation {
     return new Operation({ kind, name }, this.#scope, this.#execution, decode);
   }
 
-  readonly #openScope = (): { context: OrchestrationContext; close: (reason: string) => void } => {
-    const scope = new Scope(this.#scope);
-    return {
-      context: LiveContext.create(this.#execution, scope),
-      close: (reason) => {
-        scope.close(reason);
-      },
-    };
+  readonly #host: CombinationHost = {
+    openScope: () => {
+      const scope = new Scope(this.#scope);
+      return {
+        context: LiveContext.create(this.#execution, scope),
+        close: (reason) => scope.close(reason),
+      };
+    },
+    defer: (action) => {
+      this.#execution.deferred.push(action);
+    },
   };
 }
 
@@ -332,11 +339,33 @@ function assertChildId(instanceId: string): void {
   );
 }
 
-function assertRace(branches: readonly unknown[]): void {
-  if (branches.length > 0) return;
+function assertRace(branches: readonly unknown[], keepsLosers: boolean): void {
+  if (branches.length === 0) {
+    throw new UsageError(
+      "invalid_argument",
+      "Cannot select from nothing: a race without branches never ends; pass at least one branch",
+    );
+  }
+  if (!keepsLosers || branches.every((branch) => branch instanceof Future)) return;
   throw new UsageError(
     "invalid_argument",
-    "Cannot select from nothing: a race without branches never ends; pass at least one branch",
+    "Cannot keep the losers of ctx.select(): a branch is a function or a promise, which nothing can go on with; schedule it before and pass the operation",
+  );
+}
+
+/** An operation that was canceled as a loser can win nothing any more. */
+function assertNotLost(branches: readonly unknown[], verb: string): void {
+  const lost = branches.find((branch) => branch instanceof Future && branch.lostTo !== undefined);
+  if (!(lost instanceof Future)) return;
+  const what =
+    lost instanceof Operation && lost.name !== ""
+      ? `${lost.kind} "${lost.name}"`
+      : `a ${lost.kind}`;
+  const source = findUserFrame(new Error("call").stack);
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot ${verb} ${what} again${source === undefined ? "" : ` (${source})`}: it lost an earlier ${lost.lostTo ?? ""}, which canceled it; ` +
+      "pass { keep: true } to ctx.select() where its losers are used again, or schedule it anew",
   );
 }
 

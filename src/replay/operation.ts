@@ -17,6 +17,8 @@ export const DROPPED = "dropped_future";
 
 /** What an operation needs of the execution it belongs to. */
 export interface OperationOwner {
+  /** Number of windows that the execution has had. */
+  readonly windowCount: number;
   /**
    * Whether a cancellation now is part of the execution's story.
    *
@@ -39,6 +41,8 @@ export class Operation extends Future<unknown> {
   #cancelReason: string | undefined;
   #fireAtMs = 0;
   #childId: string | undefined;
+  /** The window in which the code made it. */
+  readonly window: number;
 
   constructor(
     identity: { readonly kind: OperationKind; readonly name: string },
@@ -52,6 +56,7 @@ export class Operation extends Future<unknown> {
     this.scope = scope;
     this.#owner = owner;
     this.#decode = decode;
+    this.window = owner.windowCount;
     scope.add(this);
   }
 
@@ -101,18 +106,29 @@ export class Operation extends Future<unknown> {
   }
 
   cancel(reason: string = DROPPED): void {
-    if (!this.drop(reason)) return;
-    this.settle({
-      status: "rejected",
-      reason: new CanceledError(
-        this.name === "" ? `a ${this.kind}` : `${this.kind} "${this.name}"`,
-        reason,
-      ),
-    });
+    const { lostTo } = this;
+    const why =
+      lostTo === undefined
+        ? reason
+        : `it lost ${lostTo}, which cancels its losers; pass { keep: true } to ctx.select() where a loser is used again, or schedule it anew`;
+    this.#cancel(reason, () => new CanceledError(this.#label, reason, { why }));
   }
 
-  /** Cancels without telling whoever awaits: a branch that lost stays where it is for ever. */
-  drop(reason: string): boolean {
+  /** Cancels it with the branch that it belongs to: the branch gets a `CanceledError`. */
+  close(reason: string): void {
+    this.#cancel(reason, () => new CanceledError(this.#label, reason, { code: "branch_lost" }));
+  }
+
+  #cancel(reason: string, toError: () => CanceledError): void {
+    if (this.#drop(reason)) this.settle({ status: "rejected", reason: toError() });
+  }
+
+  /** What it is, for messages. */
+  get #label(): string {
+    return this.name === "" ? `a ${this.kind}` : `${this.kind} "${this.name}"`;
+  }
+
+  #drop(reason: string): boolean {
     if (!this.isOpen || !this.#owner.allowsCancel()) return false;
     this.#cancelReason = reason;
     this.scope.remove(this);

@@ -1,8 +1,8 @@
 /**
  * The lifetime of a branch: its open operations, and the scopes inside it.
  *
- * I1. When a scope closes, its open operations are cancelled and never settle, so that a branch that
- *     lost stays suspended at its `await`; what it schedules later throws `scope_closed`.
+ * I1. When a scope closes, its open operations reject with a `CanceledError` (`branch_lost`), so that
+ *     the branch can clean up and end; what it schedules later throws `scope_closed`.
  * I2. A scope hangs on its parent only while it has something open: finished branches leave nothing
  *     behind.
  */
@@ -24,6 +24,11 @@ export class Scope {
     return this.#isClosed || this.#parent?.isClosed === true;
   }
 
+  /** Whether it is the execution's own, not a branch's. */
+  get isRoot(): boolean {
+    return this.#parent === undefined;
+  }
+
   add(operation: Operation): void {
     if (this.#isEmpty()) this.#attach();
     this.#operations.add(operation);
@@ -33,12 +38,18 @@ export class Scope {
     if (this.#operations.delete(operation) && this.#isEmpty()) this.#detach();
   }
 
-  /** @param reason - What the breadcrumbs of its operations say */
-  close(reason: string): void {
-    if (this.#isClosed) return;
+  /**
+   * @param reason - What the breadcrumbs of its operations say
+   * @returns Whether code of the branch goes on because of it
+   */
+  close(reason: string): boolean {
+    if (this.#isClosed) return false;
     this.#isClosed = true;
-    for (const operation of [...this.#operations]) operation.drop(reason);
-    for (const child of [...(this.#children ?? [])]) child.close(reason);
+    const operations = [...this.#operations];
+    const children = [...(this.#children ?? [])];
+    for (const operation of operations) operation.close(reason);
+    for (const child of children) child.close(reason);
+    return operations.length > 0 || children.length > 0;
   }
 
   #adopt(child: Scope): void {

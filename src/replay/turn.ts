@@ -97,6 +97,8 @@ class Turn implements WindowTask {
   #cancelReason: string | undefined;
   #systemFailure: Failure | undefined;
   #divergence: Divergence | undefined;
+  /** The dequeue that the last window has served. */
+  #served: { readonly dequeue: Operation; readonly window: number } | undefined;
   #nextEventId: number;
 
   constructor(execution: Execution, input: TurnInput, onResult: (result: TurnResult) => void) {
@@ -128,6 +130,9 @@ class Turn implements WindowTask {
     if (this.#delivery !== undefined) return true;
     // What condemns a turn also ends it: no more user code runs.
     if (this.#execution.violation !== undefined) return false;
+    this.#delivery = this.#execution.deferred.shift();
+    if (this.#delivery !== undefined) return true;
+    this.#noteReaction();
     try {
       while (this.#hasNext()) {
         const event = this.#events[this.#position] as RecordedEvent;
@@ -145,6 +150,7 @@ class Turn implements WindowTask {
     const deliver = this.#delivery;
     this.#delivery = undefined;
     if (this.#execution.isAbandoned) return;
+    this.#execution.windowCount += 1;
     try {
       deliver?.();
     } catch (error) {
@@ -311,6 +317,7 @@ class Turn implements WindowTask {
         );
       case "ExternalEvent": {
         const operation = execution.mailbox.findWait(event.name);
+        if (operation === undefined) this.#warnOfEvent(event.name);
         return this.#serve(operation, event.data);
       }
       case "QueueMessage": {
@@ -340,8 +347,44 @@ class Turn implements WindowTask {
     if (operation === undefined || this.#isOver()) return undefined;
     return () => {
       this.#execution.forget(operation);
+      if (operation.kind === "queue")
+        this.#served = { dequeue: operation, window: this.#execution.windowCount };
       operation.resolve(data);
     };
+  }
+
+  /** After a window: whether the code did anything with the message of a queue, see `LostMessages`. */
+  #noteReaction(): void {
+    const served = this.#served;
+    if (served === undefined) return;
+    this.#served = undefined;
+    const { dequeue, window } = served;
+    const { lastUseWindow, lostMessages, end } = this.#execution;
+    const hasMovedOn = lastUseWindow > dequeue.window && lastUseWindow < window;
+    // What a branch of a combination does is seen by its combination.
+    const isByHand = dequeue.scope.isRoot && dequeue.awaitCount > 0;
+    if (hasMovedOn && isByHand && end === undefined) lostMessages.noteUnread(dequeue);
+  }
+
+  /** An event is not kept: what was raised before its wait, or after it, is gone. */
+  #warnOfEvent(name: string): void {
+    const { instanceId, operations } = this.#execution;
+    const waits = [...operations.values()]
+      .filter(({ kind, isOpen }) => kind === "event" && isOpen)
+      .map((wait) => wait.name);
+    this.#execution.warn(
+      `Cannot deliver event "${name}" to "${instanceId}": no wait for it is open` +
+        ` (${
+          waits.length === 0
+            ? "none is at all"
+            : `open: ${waits
+                .slice(0, 10)
+                .map((wait) => `"${wait}"`)
+                .join(", ")}`
+        }); ` +
+        "wait before it is raised, keep the wait of a lost ctx.select() with { keep: true }, or use a queue",
+      { event: name, waits: waits.slice(0, 10) },
+    );
   }
 
   /** Deliveries end with the function, and before a failure that user code must not see. */
