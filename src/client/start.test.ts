@@ -132,6 +132,7 @@ describe("a runtime of the same process", () => {
       tryStart,
       isRunning: () => false,
       onEnded: () => undefined,
+      onCanceled: () => undefined,
       onDelivered: () => {},
       onActivitiesReady: () => {},
       onDue: () => {},

@@ -12,6 +12,7 @@ function listener(): LocalRuntime & { readonly told: string[] } {
     tryStart: () => undefined,
     isRunning: () => false,
     onEnded: () => undefined,
+    onCanceled: () => undefined,
     onDelivered: (messages) => {
       told.push(...messages.map(({ instanceId }) => `delivered ${instanceId}`));
     },

@@ -16,6 +16,7 @@ import { host } from "../foundation/host.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
 import { InstanceWatch } from "./instance-watch.ts";
 import type {
+  ActivityKey,
   DeliveredMessage,
   InstanceKey,
   Provider,
@@ -44,6 +45,8 @@ export interface LocalRuntime {
   isRunning(instanceId: string, runId?: string): boolean;
   /** The instance was ended from outside: its code and its activities stop. */
   onEnded(key: InstanceKey): void;
+  /** A turn of this process no longer wants these activities; this runtime may run them. */
+  onCanceled(key: InstanceKey, activities: readonly ActivityKey[]): void;
   /** Messages that this process has just made durable. */
   onDelivered(messages: readonly DeliveredMessage[]): void;
   /** Activities without a holder have just become durable, or may have. */
@@ -170,8 +173,15 @@ export class StoreHub {
   /** (I2) */
   #onCommitted(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
     for (const [i, operation] of operations.entries()) {
-      if (operation.kind !== "endInstance" || outcomes[i]?.kind !== "committed") continue;
-      for (const runtime of this.#runtimes) runtime.onEnded(operation.key);
+      if (outcomes[i]?.kind !== "committed") continue;
+      if (operation.kind === "endInstance") {
+        for (const runtime of this.#runtimes) runtime.onEnded(operation.key);
+      } else if (operation.kind === "commitTurn") {
+        const { cancelledActivities } = operation.effects;
+        if (cancelledActivities.length === 0) continue;
+        for (const runtime of this.#runtimes)
+          runtime.onCanceled(operation.claim.key, cancelledActivities);
+      }
     }
     this.deliver(outcomes);
     if (operations.some(makesActivitiesReady)) {

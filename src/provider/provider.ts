@@ -486,7 +486,10 @@ export interface ListPage {
 
 /** What another process may have changed. */
 export interface StoreChange {
-  /** The instances whose rows are no longer the same; undefined when it may be any. */
+  /**
+   * The instances whose rows are no longer the same, or of which activities that another node runs were
+   * canceled; undefined when it may be any.
+   */
   readonly instanceIds?: readonly string[] | undefined;
   /** Whether there may be something to claim, or news for an instance that is held. */
   readonly hasWork: boolean;

@@ -34,6 +34,7 @@ import type {
 } from "../provider/provider.ts";
 import type { ActivityOutcome, RunEnd } from "./activity-outcome.ts";
 import { ActivityRun } from "./activity-run.ts";
+import { ClaimCheck } from "./claim-check.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Parking } from "./parking.ts";
@@ -69,6 +70,7 @@ interface Waiting {
 export class ActivityDispatcher {
   readonly #parts: ActivityDispatcherParts;
   readonly #backoff: Parking;
+  readonly #check: ClaimCheck;
   readonly #running = new Map<string, ActivityRun>();
   /** Told to stop, and not at an end yet. */
   readonly #stopping = new Set<ActivityRun>();
@@ -97,6 +99,17 @@ export class ActivityDispatcher {
   constructor(parts: ActivityDispatcherParts) {
     this.#parts = parts;
     this.#backoff = new Parking(parts.settings);
+    this.#check = new ClaimCheck({
+      ...parts,
+      claimed: () => [
+        ...[...this.#running.values()].map((run) => run.claimed),
+        ...this.#waiting.toArray().map(({ claimed }) => claimed),
+      ],
+      // The claim has ended, which does not say why: a result may be wanted still.
+      onLost: (claims, reason) => {
+        this.#drop(new Set(claims.map(nameOf)), reason, true);
+      },
+    });
   }
 
   get isIdle(): boolean {
@@ -117,7 +130,7 @@ export class ActivityDispatcher {
     this.claimMore();
     this.#watch = host.setInterval(() => {
       this.#shareWaiting();
-      void this.#dropLost();
+      void this.#check.check();
       this.#isSlotKept ||= this.#isTrialSkipped;
       this.#isTrialSkipped = false;
       this.#useKeptSlot();
@@ -166,6 +179,11 @@ export class ActivityDispatcher {
     this.#drop(names, "canceled", false);
   }
 
+  /** Another process has changed these instances, or any: it may have canceled what runs here. */
+  onChanged(instanceIds: readonly string[] | undefined): void {
+    this.#check.onChanged(instanceIds);
+  }
+
   /** The instance has ended: none of its activities is wanted any more. */
   cancelAll(key: InstanceKey): void {
     const running = [...this.#running.values()].map((run) => run.claimed.claim);
@@ -196,7 +214,7 @@ export class ActivityDispatcher {
   /** Stops claiming; what only waits for a slot is handed back. */
   async stopClaiming(): Promise<void> {
     this.#isStopped = true;
-    void this.#dropLost(); // Nobody waits for what is no longer wanted.
+    void this.#check.check(); // Nobody waits for what is no longer wanted.
     const waiting = this.#waiting.drain();
     await Promise.all(waiting.map(({ claimed }) => this.#release(claimed.claim, 0)));
   }
@@ -470,27 +488,6 @@ export class ActivityDispatcher {
       this.#averageMs = Math.max(this.#averageMs, elapsedMs);
     this.#waiting.keep((waiting) => !isStale(waiting));
     for (const { claimed } of stale) void this.#release(claimed.claim, 0);
-  }
-
-  /** Finds activities whose claim has ended without this process noticing. */
-  async #dropLost(): Promise<void> {
-    const { hub, nodes, settings } = this.#parts;
-    const claims = [
-      ...[...this.#running.values()].map((run) => run.claimed.claim),
-      ...this.#waiting.toArray().map(({ claimed }) => claimed.claim),
-    ];
-    if (claims.length === 0) return;
-    try {
-      const lost = await hub.provider.findLostActivities(claims);
-      const isOurs = (claim: ActivityClaim): boolean => claim.node === nodes.current;
-      // Most likely. Should the node have been taken for dead, unheard as yet, its results still count.
-      this.#drop(new Set(lost.filter(isOurs).map(nameOf)), "canceled", true);
-      this.#drop(new Set(lost.filter((claim) => !isOurs(claim)).map(nameOf)), "lost", true);
-    } catch (error) {
-      settings.logger.log("debug", "Cannot check running activities now", {
-        error: String(error),
-      });
-    }
   }
 }
 

@@ -8,6 +8,7 @@ import { toTimerMs } from "../foundation/timer.ts";
 import { host } from "../foundation/host.ts";
 import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
 import type {
+  ActivityKey,
   DeliveredMessage,
   InstanceKey,
   StartRequest,
@@ -125,6 +126,9 @@ export class Runtime implements AsyncDisposable {
         this.#orchestrations.tryStart(request, retryMs),
       isRunning: (instanceId: string, runId?: string) =>
         this.#orchestrations.isRunning(instanceId, runId),
+      onCanceled: (key: InstanceKey, activities: readonly ActivityKey[]) => {
+        this.#activities.cancel(key, activities);
+      },
       onEnded: (key: InstanceKey) => {
         this.#orchestrations.onEnded(key);
       },
@@ -144,6 +148,7 @@ export class Runtime implements AsyncDisposable {
     this.#leaveHub = this.#hub.join(local);
     this.#endWatch = store.watch(({ hasWork, instanceIds }) => {
       if (instanceIds !== undefined) void this.#orchestrations.onChanged(instanceIds);
+      this.#activities.onChanged(instanceIds);
       if (hasWork) this.#wake();
     });
     this.#nodes.start();

@@ -72,6 +72,7 @@ describe("TransactionRun", () => {
       tryStart: () => undefined,
       isRunning: () => false,
       onEnded: () => undefined,
+      onCanceled: () => undefined,
       onDelivered: (messages) => {
         delivered.push(...messages.map(({ instanceId }) => instanceId));
       },

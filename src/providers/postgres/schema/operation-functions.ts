@@ -220,6 +220,19 @@ begin
       delete from @.timers r where r.instance + 0 = i.seq and r.ctid = any (v_found);
     end if;
   end if;
+  -- Who runs what is canceled looks into the store only when it hears of its instance.
+  if v_effects ? 'ca' and exists (
+    select 1
+    from jsonb_array_elements(v_effects -> 'ca') as t (c)
+    cross join lateral (
+      select a.owner from @.activities a
+      where a.instance = i.seq and a.execution = (t.c -> 0)::integer
+        and a.activity_id = (t.c -> 1)::integer
+    ) canceled
+    where canceled.owner <> i.owner
+  ) then
+    changed := array[i.id];
+  end if;
   has_work := @.write_turn(i.seq, i.owner, v_effects, p_now);
   v_status := coalesce(v_change ->> 's', i.status);
   if v_status = 'Pending' then
