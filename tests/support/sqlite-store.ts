@@ -126,9 +126,14 @@ export class StoreUnderTest {
     this.node = node;
   }
 
-  static async open(backing: Backing, options: SqliteOptions = {}): Promise<StoreUnderTest> {
+  /** @param path - Of the file, instead of one in a folder of its own */
+  static async open(
+    backing: Backing,
+    options: SqliteOptions = {},
+    path?: string,
+  ): Promise<StoreUnderTest> {
     const clock = new VirtualClock();
-    const file = backing === "file" ? join(temporaryFolder(), "store.db") : undefined;
+    const file = backing === "file" ? (path ?? join(temporaryFolder(), "store.db")) : undefined;
     const settings = { clock, durability: "process", ...options } as const;
     const provider = await SqliteProvider.open(file ?? ":memory:", settings);
     onTestFinished(() => provider.close());

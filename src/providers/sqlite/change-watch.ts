@@ -40,6 +40,8 @@ const ANYTHING: StoreChange = { hasWork: true };
 export interface ChangeWatchOptions {
   /** Undefined where no other process can reach the store. */
   readonly file: string | undefined;
+  /** Absent where nothing can be removed. */
+  readonly place?: { isGone(): boolean } | undefined;
   /** Milliseconds between two looks. */
   readonly pollMs: number;
 }
@@ -77,6 +79,10 @@ export class ChangeWatch {
   /** Something has changed that nobody else will report. */
   announce(): void {
     if (this.#timer !== undefined) this.#seen = this.#read();
+    this.#notify();
+  }
+
+  #notify(): void {
     for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 
@@ -120,11 +126,16 @@ export class ChangeWatch {
   }
 
   #look(): void {
+    if (this.#options.place?.isGone() === true) {
+      this.#stop(); // Nothing will change any more; those who read meet the error.
+      this.#notify();
+      return;
+    }
     const version = this.#read();
     if (version !== this.#seen) {
       this.#seen = version;
       this.#lookOften(QUIET_LOOKS);
-      for (const listener of [...this.#listeners]) listener(ANYTHING);
+      this.#notify();
       return;
     }
     this.#unchangedLooks += 1;

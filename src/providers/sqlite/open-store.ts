@@ -14,6 +14,7 @@ import { dirname, resolve } from "node:path";
 import { ProviderError } from "../../provider/errors.ts";
 import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
+import { FileInPlace } from "./file-in-place.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
 import { disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
@@ -37,6 +38,8 @@ export interface OpenStore {
   readonly subject: string;
   /** Absolute path without symbolic links, where log and index lie; absent in memory. */
   readonly file: string | undefined;
+  /** Absent in memory. */
+  readonly place: FileInPlace | undefined;
   /** Opens one more connection to the same file; in memory there is but the one. */
   readonly connectAgain: () => Connection;
   /** Closes one of its connections. */
@@ -52,7 +55,8 @@ export async function openStore(file: string, settings: StoreSettings): Promise<
     if (file === MEMORY) {
       const connection = connect(binding, MEMORY, opening);
       const disconnect = (): void => connection.close();
-      return { connection, subject, file: undefined, connectAgain: () => connection, disconnect };
+      const connectAgain = (): Connection => connection;
+      return { connection, subject, file: undefined, place: undefined, connectAgain, disconnect };
     }
     const path = resolve(file);
     const connection = await waitWhileBusy(settings.busyTimeoutMs, () =>
@@ -74,6 +78,7 @@ function toFileStore(
     connection,
     subject: opening.subject,
     file: path,
+    place: new FileInPlace(path, opening.subject),
     connectAgain: () => connectTo(binding, path, opening),
     disconnect: (one) => {
       if (one === connection) forget();

@@ -10,9 +10,8 @@
  * I2. Statements are prepared once, when the store is opened.
  * I3. What was acknowledged is durable (`write`); claims and leases need not be, see
  *     {@link Connection.fleetingTransaction}.
+ * I4. Nothing is acknowledged that was written to files that have left their place (`file-in-place.ts`).
  */
-
-import { statSync } from "node:fs";
 
 import { createDeferred, type Deferred } from "../../foundation/deferred.ts";
 import type { Transaction } from "../../foundation/transaction.ts";
@@ -78,7 +77,6 @@ export class SqliteProvider implements Provider {
   readonly #gate: Gate;
   readonly #shared: Transactions;
   readonly #self: ProcessIdentity;
-  readonly #inode: number | undefined;
   #callCount = 0;
   #idle: Deferred<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -88,8 +86,8 @@ export class SqliteProvider implements Provider {
     this.#settings = settings;
     this.#tables = prepareTables(store.connection);
     this.#listing = new Listing(store.connection, this.#tables.instances);
-    const { file } = store; // Nobody else can reach the memory of this process.
-    this.#watch = new ChangeWatch(store.connection, { file, pollMs: settings.changePollMs });
+    const { place, file } = store; // Nobody else can reach the memory of this process.
+    this.#watch = new ChangeWatch(store.connection, { file, place, pollMs: settings.changePollMs });
     this.#gate = new Gate(settings.busyTimeoutMs, store.subject);
     this.#shared = new Transactions({
       store,
@@ -100,7 +98,6 @@ export class SqliteProvider implements Provider {
       onCommitted: () => this.#watch.announce(),
     });
     this.#self = readProcessIdentity();
-    this.#inode = readInode(store.file);
   }
 
   /**
@@ -108,7 +105,8 @@ export class SqliteProvider implements Provider {
    *
    * @param file - A path; `:memory:` for a store that lives in this process alone
    * @throws ProviderError
-   * - `store_not_found`: its folder does not exist
+   * - `store_not_found`: its folder does not exist; also thrown by every call once the file, its log
+   *   or its index was removed or replaced
    * - `store_not_ours`: it is no SQLite database, or one of another program; it was not touched
    * - `store_too_new`: a newer version of this package wrote it; it was not touched
    * - `store_read_only`: the file or its folder cannot be written
@@ -153,11 +151,14 @@ export class SqliteProvider implements Provider {
   }
 
   write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
-    return this.#call("write to", () =>
-      this.#store.connection.transaction(() =>
+    const { connection, place } = this.#store;
+    return this.#call("write to", () => {
+      const outcomes = connection.transaction(() =>
         applyOperations(this.#tables, this.nowMs(), operations),
-      ),
-    );
+      );
+      place?.assert(); // (I4)
+      return outcomes;
+    });
   }
 
   claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
@@ -238,7 +239,7 @@ export class SqliteProvider implements Provider {
 
   renewNode(node: NodeId): Promise<boolean> {
     return this.#call("write to", () => {
-      this.#assertFileInPlace();
+      this.#store.place?.assert();
       return this.#store.connection.fleetingTransaction(() => {
         const isRenewed = this.#tables.nodes.renew(node);
         if (!isRenewed) this.#takeBackCrash(node);
@@ -348,6 +349,7 @@ export class SqliteProvider implements Provider {
   ): Promise<T> {
     return this.#underWay(async () => {
       try {
+        this.#store.place?.assertNowAndThen();
         return await wait(work);
       } catch (error) {
         throw toProviderError(error, doing, this.#store.subject);
@@ -388,20 +390,4 @@ export class SqliteProvider implements Provider {
       { retryable: false },
     );
   }
-
-  /** SQLite goes on writing to a file that was deleted or replaced, where nobody will find it. */
-  #assertFileInPlace(): void {
-    const { file, subject } = this.#store;
-    if (readInode(file) === this.#inode) return;
-    throw new ProviderError(
-      "store_not_found",
-      `Cannot use ${subject}: its file was removed or replaced while it was open; ` +
-        "put it back and start the process again",
-      { retryable: false },
-    );
-  }
-}
-
-function readInode(file: string | undefined): number | undefined {
-  return file === undefined ? undefined : statSync(file, { throwIfNoEntry: false })?.ino;
 }

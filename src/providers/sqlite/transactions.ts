@@ -141,6 +141,7 @@ export class Transactions implements ProviderTransactions {
     const { store, nowMs } = this.#parts;
     const open = this.#findOpen(transaction);
     const { connection, tables } = open?.desk ?? this.#deskOf(transaction);
+    store.place?.assert();
     try {
       const outcomes = connection.part(() => applyOperations(tables, nowMs(), operations)); // (I3)
       if (open !== undefined) open.hasOperations = true;
@@ -163,6 +164,7 @@ export class Transactions implements ProviderTransactions {
     const { store, tables, busyTimeoutMs } = this.#parts;
     try {
       return await waitWhileBusy(busyTimeoutMs, () => {
+        store.place?.assert(); // Or one more connection would create another file.
         if (this.#spare === undefined) {
           const connection = store.connectAgain();
           const isOwn = connection !== store.connection;
@@ -200,6 +202,7 @@ export class Transactions implements ProviderTransactions {
     if (fault !== undefined) throw toProviderError(fault, doing, subject);
     try {
       connection.commit();
+      this.#parts.store.place?.assert();
     } catch (error) {
       throw toProviderError(error, doing, subject);
     }

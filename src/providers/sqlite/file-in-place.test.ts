@@ -1,0 +1,114 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+import { describe, expect, test } from "vitest";
+
+import { Neighbour } from "../../../tests/support/sqlite-neighbour.ts";
+import { request, StoreUnderTest, temporaryFolder } from "../../../tests/support/sqlite-store.ts";
+import { createDeferred } from "../../foundation/deferred.ts";
+import { FileInPlace } from "./file-in-place.ts";
+
+const GONE = { code: "store_not_found", retryable: false };
+const NODE = { label: "late", leaseMs: 10_000 };
+
+/** Each way to take a store's files away from under it. */
+const REMOVALS: Readonly<Record<string, (file: string) => void>> = {
+  "its file is removed": (file) => unlinkSync(file),
+  "its file is moved away": (file) => renameSync(file, `${file}.away`),
+  "its file is replaced": (file) => {
+    writeFileSync(`${file}.new`, "");
+    renameSync(`${file}.new`, file);
+  },
+  "its log is removed": (file) => unlinkSync(`${file}-wal`),
+  "its log is replaced": (file) => {
+    unlinkSync(`${file}-wal`);
+    writeFileSync(`${file}-wal`, "");
+  },
+  "the index of its log is removed": (file) => unlinkSync(`${file}-shm`),
+  "its folder is moved away": (file) => renameSync(dirname(file), `${dirname(file)}-away`),
+  "its folder is removed": (file) => rmSync(dirname(file), { recursive: true }),
+};
+
+describe("a store whose files are taken away", () => {
+  test.each(Object.keys(REMOVALS))("F43 acknowledges nothing once %s", async (what) => {
+    const { file, provider, start, node } = await openInFolder();
+    await start("a");
+    REMOVALS[what]!(file);
+    await expect(start("b")).rejects.toMatchObject(GONE);
+    await expect(start("c")).rejects.toThrow(/ was removed or replaced while the store was open; /);
+    await expect(provider.renewNode(node)).rejects.toMatchObject(GONE);
+    await expect(provider.registerNode(NODE)).rejects.toMatchObject(GONE);
+    await expect(provider.readInstances(["a"])).rejects.toMatchObject(GONE);
+    await expect(provider.transactions.run(() => Promise.resolve())).rejects.toMatchObject(GONE);
+    await provider.close();
+  });
+
+  test("F43 commits no transaction of the user either", async () => {
+    const { file, provider } = await openInFolder();
+    const committing = provider.transaction(async (tx) => {
+      await tx.query("create table notes (text)");
+      unlinkSync(file);
+    });
+    await expect(committing).rejects.toMatchObject(GONE);
+  });
+
+  test("F43 stays refused when the file is put back", async () => {
+    const { file, start } = await openInFolder();
+    renameSync(file, `${file}.away`);
+    await expect(start("a")).rejects.toMatchObject(GONE);
+    renameSync(`${file}.away`, file);
+    await expect(start("b")).rejects.toMatchObject(GONE);
+  });
+
+  test("F43 is refused to other processes as well", async () => {
+    const { file, start } = await openInFolder();
+    const neighbour = new Neighbour(file);
+    expect(await neighbour.opened).toEqual({ value: undefined });
+    unlinkSync(file);
+    const theirs = neighbour.call("write", [{ kind: "startInstance", request: request("theirs") }]);
+    await expect(theirs).rejects.toThrow("store_not_found");
+    await expect(start("own")).rejects.toMatchObject(GONE);
+  });
+
+  test("F43 tells those who wait", async () => {
+    const { file, provider } = await openInFolder();
+    const noticed = createDeferred<void>();
+    provider.watch(() => noticed.resolve());
+    unlinkSync(file);
+    await noticed.promise;
+    await expect(provider.readInstances(["a"])).rejects.toMatchObject(GONE);
+  });
+
+  test("F43 is found by the real name when it was opened by a link", async () => {
+    const { file } = await openInFolder();
+    const link = join(temporaryFolder(), "link.db");
+    symlinkSync(file, link);
+    const store = await StoreUnderTest.open("file", {}, link);
+    await store.start("a");
+    unlinkSync(`${file}-wal`);
+    await expect(store.start("b")).rejects.toMatchObject(GONE);
+  });
+});
+
+describe("FileInPlace", () => {
+  test.each(["", "-wal", "-shm"])("F43 notices a change of a quiet folder (%s)", (ending) => {
+    const file = join(temporaryFolder(), "store.db");
+    for (const end of ["", "-wal", "-shm"]) writeFileSync(`${file}${end}`, "");
+    let ms = 0;
+    const place = new FileInPlace(file, "store", () => ms);
+    for (; ms < 10_000; ms += 1_000) expect(place.isGone()).toBe(false);
+    writeFileSync(`${file}-other`, "");
+    expect(place.isGone()).toBe(false);
+    unlinkSync(`${file}${ending}`);
+    expect(place.isGone()).toBe(true);
+  });
+});
+
+async function openInFolder() {
+  const folder = join(temporaryFolder(), "folder");
+  mkdirSync(folder);
+  const file = join(folder, "store.db");
+  const store = await StoreUnderTest.open("file", {}, file);
+  const start = (id: string) => store.start(id);
+  return { file, start, provider: store.provider, node: store.node };
+}

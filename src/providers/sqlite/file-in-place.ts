@@ -1,0 +1,113 @@
+/**
+ * Whether the store's file, its log and its index are still where they were opened.
+ *
+ * SQLite goes on with files that were removed or replaced, where nothing that it writes is ever found.
+ *
+ * I1. Looked at between each commit and its acknowledgement, so that nothing is acknowledged that
+ *     cannot be read back.
+ * I2. What was gone once stays gone: files that were put back may lack what was written meanwhile.
+ * I3. Nothing is opened: the system is asked for the facts of a name.
+ */
+
+import { statSync, type Stats } from "node:fs";
+import { dirname } from "node:path";
+
+import { systemClock } from "../../foundation/clock.ts";
+import { ProviderError } from "../../provider/errors.ts";
+
+/** What lies in the folder while a store is open, by the end of its name. */
+const ENDINGS = ["", "-wal", "-shm"];
+/**
+ * How long after a change of the folder its time may stay the same at the next change, in
+ * milliseconds: FAT counts in 2 s.
+ */
+const SAME_TIME_MS = 3_000;
+/** Longest time without a look while the store is used, in milliseconds. */
+const LOOK_MS = 500;
+
+/** What the system says of a name: `undefined` when there is no such file. */
+type Facts = Stats | "unknown" | undefined;
+
+export class FileInPlace {
+  readonly #subject: string;
+  readonly #folder: string;
+  readonly #places: ReadonlyMap<string, Facts>;
+  readonly #monotonicMs: () => number;
+  /** The folder as it was when all files were in place; removing or replacing one changes it. */
+  #quiet: Facts;
+  #quietSinceMs = 0;
+  #lookedMs: number;
+  #missing: string | undefined;
+
+  /** @param path - Of an open store, without symbolic links */
+  constructor(path: string, subject: string, monotonicMs = systemClock.monotonicMs) {
+    this.#subject = subject;
+    this.#folder = dirname(path);
+    // Windows does not let open files be removed.
+    const endings = process.platform === "win32" ? [] : ENDINGS;
+    this.#places = new Map(
+      endings.map((ending) => [`${path}${ending}`, readFacts(`${path}${ending}`)]),
+    );
+    this.#monotonicMs = monotonicMs;
+    this.#lookedMs = monotonicMs();
+  }
+
+  /** @throws ProviderError `store_not_found` */
+  assert(): void {
+    if (!this.isGone()) return;
+    throw new ProviderError(
+      "store_not_found",
+      `Cannot use ${this.#subject}: "${this.#missing ?? ""}" was removed or replaced while the store ` +
+        "was open; end all processes of the store, put its files back or restore a backup, and start again",
+      { retryable: false },
+    );
+  }
+
+  /** Does the same where nothing is acknowledged, and looks only now and then. */
+  assertNowAndThen(): void {
+    const nowMs = this.#monotonicMs();
+    if (this.#missing === undefined && nowMs - this.#lookedMs < LOOK_MS) return;
+    this.#lookedMs = nowMs;
+    this.assert();
+  }
+
+  isGone(): boolean {
+    if (this.#missing !== undefined) return true; // (I2)
+    if (this.#places.size > 0 && !this.#isQuiet()) this.#missing = this.#findMoved();
+    return this.#missing !== undefined;
+  }
+
+  /** One question instead of three, while nothing comes and goes in the folder. */
+  #isQuiet(): boolean {
+    const folder = readFacts(this.#folder);
+    const nowMs = this.#monotonicMs();
+    if (isSame(folder, this.#quiet) && timeOf(folder) === timeOf(this.#quiet)) {
+      return nowMs - this.#quietSinceMs > SAME_TIME_MS;
+    }
+    this.#quiet = folder;
+    this.#quietSinceMs = nowMs;
+    return false;
+  }
+
+  #findMoved(): string | undefined {
+    for (const [path, facts] of this.#places) if (!isSame(readFacts(path), facts)) return path;
+    return undefined;
+  }
+}
+
+function readFacts(path: string): Facts {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    return "unknown"; // Such as a folder that may not be searched any more: nothing is proven.
+  }
+}
+
+function isSame(one: Facts, other: Facts): boolean {
+  if (one === "unknown" || other === "unknown") return true;
+  return one?.ino === other?.ino && one?.dev === other?.dev;
+}
+
+function timeOf(facts: Facts): number | undefined {
+  return typeof facts === "object" ? facts.mtimeMs : undefined;
+}
