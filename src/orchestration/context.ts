@@ -26,7 +26,8 @@ export interface SubOrchestrationOptions {
   /**
    * The child's id. Not starting with `sub::`.
    *
-   * @default `<parent>::sub::<event id>`, with the execution before the event id from execution 2 on
+   * @default `<parent>::sub::<event id>`, with the execution before the event id from execution 2 on;
+   *   where that exceeds 1,024 bytes, `<parent>` is its first 512 bytes, `~` and a digest of all of it
    */
   readonly instanceId?: string;
   /** The version to run. @default what the registry's policy says when the child starts */

@@ -5,6 +5,9 @@
  * compared with what was recorded. (Semantics section 6.2.)
  */
 
+import { utf8Bytes } from "../foundation/json.ts";
+import { INSTANCE_ID_BYTES_MAX } from "../foundation/limits.ts";
+import { createSeededRandom } from "../foundation/random.ts";
 import { describeEvent } from "../history/describe.ts";
 import type {
   ActivityScheduled,
@@ -117,12 +120,35 @@ export function describeAction(draft: ActionDraft): string {
   return describeEvent({ ...draft, eventId: 0, timestampMs: 0 });
 }
 
-/** The id of a child whose id nobody chose (weakness U1: unique over the parent's executions). */
+/** Bytes that are kept of a parent's id where its child's would be too long. */
+const PARENT_BYTES_KEPT = 512;
+
+/**
+ * The id of a child whose id nobody chose (weakness U1: unique over the parent's executions). Where it
+ * would exceed the limit of ids, a digest of the parent's id stands for the rest of it.
+ */
 export function childInstanceId(
   parentInstanceId: string,
   executionId: number,
   eventId: number,
 ): string {
   const execution = executionId === 1 ? "" : `${executionId}::`;
-  return `${parentInstanceId}::sub::${execution}${eventId}`;
+  const suffix = `::sub::${execution}${eventId}`;
+  const id = parentInstanceId + suffix;
+  // A text of n UTF-16 units has at most 3n bytes: most ids need no count.
+  if (id.length * 3 <= INSTANCE_ID_BYTES_MAX || utf8Bytes(id) <= INSTANCE_ID_BYTES_MAX) return id;
+  const digest = createSeededRandom(parentInstanceId).nextUuid();
+  return `${firstBytes(parentInstanceId, PARENT_BYTES_KEPT)}~${digest}${suffix}`;
+}
+
+/** The beginning of a text, in whole characters. */
+function firstBytes(text: string, bytesMax: number): string {
+  let kept = "";
+  let bytes = 0;
+  for (const character of text) {
+    bytes += utf8Bytes(character);
+    if (bytes > bytesMax) break;
+    kept += character;
+  }
+  return kept;
 }

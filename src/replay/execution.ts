@@ -318,10 +318,14 @@ export class Execution implements OperationOwner {
     this.cancelled.add(operation);
   }
 
+  assertReason(reason: string): void {
+    assertPayloadSize(reason, "the reason of a cancellation", this.#payloadBytesMax);
+  }
+
   encode(value: unknown, subject: string, bytesMax: number = this.#payloadBytesMax): EncodedValue {
     if (value === undefined) return undefined;
     const text = this.#codec.encode(value, subject);
-    assertPayloadSize(text, subject, bytesMax);
+    assertPayloadSize(text, subject, Math.min(bytesMax, this.#payloadBytesMax));
     return text;
   }
 

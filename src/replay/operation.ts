@@ -25,6 +25,8 @@ export interface OperationOwner {
    * @throws UsageError `outside_turn` when something else than the execution asks
    */
   allowsCancel(): boolean;
+  /** @throws UsageError `payload_too_large` */
+  assertReason(reason: string): void;
   /** Notes that the operation no longer counts. */
   onCancelled(operation: Operation): void;
 }
@@ -105,7 +107,9 @@ export class Operation extends Future<unknown> {
     this.settle({ status: "rejected", reason });
   }
 
+  /** @throws UsageError `payload_too_large` */
   cancel(reason: string = DROPPED): void {
+    this.#owner.assertReason(reason);
     const { lostTo } = this;
     const why =
       lostTo === undefined

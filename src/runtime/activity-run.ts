@@ -226,9 +226,10 @@ export class ActivityRun {
 
   async #heartbeat(details: unknown): Promise<void> {
     this.#assertWanted();
-    const { codec } = this.#settings;
-    const encoded =
-      details === undefined ? undefined : codec.encode(details, "the details of a heartbeat");
+    const { codec, payloadBytesMax } = this.#settings;
+    const subject = "the details of a heartbeat";
+    const encoded = details === undefined ? undefined : codec.encode(details, subject);
+    if (encoded !== undefined) assertPayloadSize(encoded, subject, payloadBytesMax);
     const { claim } = this.claimed;
     const outcome = await this.#hub.write({ kind: "heartbeatActivity", claim, details: encoded });
     if (outcome.kind !== "accepted") this.abort("lost", true);
