@@ -5,7 +5,6 @@ import {
   defineActivity,
   defineOrchestration,
   defineTransaction,
-  ProviderError,
   Runtime,
   silentLogger,
   UsageError,
@@ -23,16 +22,6 @@ async function open(target: Target, options?: PostgresOptions): Promise<Postgres
   const store = await PostgresProvider.connect(target, options);
   onTestFinished(() => store.close());
   return store;
-}
-
-async function refusal(url: string, options?: PostgresOptions): Promise<ProviderError> {
-  try {
-    await open(url, options);
-  } catch (error) {
-    if (error instanceof ProviderError) return error;
-    throw error;
-  }
-  throw new Error("The store was opened");
 }
 
 async function asAdmin(url: string, ...statements: string[]): Promise<void> {
@@ -86,45 +75,6 @@ async function live(store: PostgresProvider, at = store): Promise<void> {
 }
 
 describe("PostgresProvider.connect()", () => {
-  test("says that no server answers", async () => {
-    const error = await refusal("postgres://nobody@127.0.0.1:1/none");
-    expect(error).toMatchObject({ code: "store_unreachable", retryable: true });
-    expect(error.message).toMatchInlineSnapshot(
-      `"Cannot connect to schema "duroxide": the server cannot be reached; check that it runs, its address and the network"`,
-    );
-  });
-
-  test("says that the login is refused, without a word of the password", async () => {
-    const url = await freshDatabase();
-    const role = `guest_${Date.now().toString(36)}`;
-    await asAdmin(url, `create role ${role} login password 'right'`);
-    const error = await refusal(change(url, { username: role, password: "wr0ng-secret" }));
-    expect(error).toMatchObject({ code: "store_unreachable", retryable: true });
-    expect(error.message).toMatchInlineSnapshot(
-      `"Cannot connect to schema "duroxide": the server refuses the login; check user, password and pg_hba.conf"`,
-    );
-    expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain("wr0ng-secret");
-  });
-
-  test("says that the database does not exist", async () => {
-    const error = await refusal(change(await freshDatabase(), { pathname: "/no_such_database" }));
-    expect(error).toMatchObject({ code: "store_not_found", retryable: false });
-    expect(error.message).toMatchInlineSnapshot(
-      `"Cannot connect to schema "duroxide": the database, or a table of this schema, does not exist; create the database; let the provider migrate, or run its migration script"`,
-    );
-  });
-
-  test("says that a right is missing", async () => {
-    const url = await freshDatabase();
-    const role = `guest_${Date.now().toString(36)}`;
-    await asAdmin(url, `create role ${role} login password 'x'`);
-    const error = await refusal(change(url, { username: role, password: "x" }));
-    expect(error).toMatchObject({ code: "store_failed", details: { sqlState: "42501" } });
-    expect(error.message).toMatchInlineSnapshot(
-      `"Cannot connect to schema "duroxide": this user lacks a right; grant it, see docs/operations/least-privilege.md"`,
-    );
-  });
-
   test.each<[PostgresOptions, string]>([
     [{ schema: "no good" }, "invalid_argument"],
     [{ schema: "x".repeat(41) }, "invalid_argument"],

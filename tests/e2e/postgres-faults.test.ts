@@ -14,7 +14,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { findViolations } from "../support/oracle.ts";
 import { eventually, gate } from "../support/signal.ts";
-import { startProxy, type CuttingProxy } from "../support/postgres-proxy.ts";
+import { startProxy, type BreakingProxy } from "../support/postgres-proxy.ts";
 import { freshDatabase, recycleDatabase } from "../support/postgres.ts";
 
 const LIMIT = { timeout: "30s" } as const;
@@ -22,7 +22,7 @@ const LIMIT = { timeout: "30s" } as const;
 const MESSAGES_MAX = 40;
 
 let url: string;
-let proxy: CuttingProxy;
+let proxy: BreakingProxy;
 /** Through the proxy. */
 let shaky: PostgresProvider;
 /** Straight to the server. */

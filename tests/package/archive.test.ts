@@ -1,13 +1,15 @@
 /** The archive that users install, and the README's program in it. */
 
+import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { installPackage, type Consumer } from "../support/archive.ts";
-import { blocksOf, readPage } from "../support/markdown.ts";
+import { blocksOf, readPage, root } from "../support/markdown.ts";
 
 const [hello] = blocksOf(readPage("README.md"), "ts");
 const isGreeting = { exitCode: 0, stdout: "Hello, World!\n" };
@@ -27,8 +29,8 @@ afterAll(() => {
 });
 
 describe("the archive", () => {
-  test("contains the build, three texts and the manifest", () => {
-    const outside = consumer.files.filter((file) => !file.startsWith("dist/"));
+  test("contains the build, the pages, three texts and the manifest", () => {
+    const outside = consumer.files.filter((file) => !/^(dist|docs)\//.test(file));
     expect(outside).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
     const kinds = new Set(consumer.files.map((file) => /\.(d\.ts|[^.]+)(\.map)?$/.exec(file)?.[0]));
     // F36 no maps: one would name sources that are not in the archive.
@@ -36,6 +38,15 @@ describe("the archive", () => {
       [".d.ts", ".js", ".md", ".json"].sort(),
     );
     expect(consumer.files.filter((file) => file.includes(".test"))).toEqual([]);
+    expect(consumer.files.filter((file) => file.startsWith("docs/api/"))).toEqual([]);
+  });
+
+  test("F41 contains every page that an error or a docstring names", () => {
+    const named = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+      .flatMap((file) => readPage(join("src", file)).match(/\bdocs\/[\w./-]+\.md\b/g) ?? []);
+    expect(named).toContain("docs/operations/least-privilege.md");
+    expect(named.filter((page) => !consumer.files.includes(page))).toEqual([]);
   });
 });
 

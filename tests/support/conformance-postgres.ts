@@ -52,7 +52,7 @@ export function breakablePool(url: string): BreakablePool {
       });
     },
     end: () => inner.end(),
-    on: (event: string, listener: (error: Error) => void) => inner.on(event as "error", listener),
+    on: inner.on.bind(inner) as PgPool["on"],
   };
   return {
     pool,

@@ -11,6 +11,9 @@ import { ProviderError } from "../../provider/errors.ts";
 import type { CrashRange, NodeId } from "../../provider/provider.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
+/** Crashes that no work ever reaches. */
+const CRASHES_MAX = 2 ** 53 - 1;
+
 /** One claim as the server takes it. */
 export interface ClaimTicket {
   readonly request: string;
@@ -47,4 +50,14 @@ export class Claimer {
   forget(node: NodeId): void {
     this.#lost.delete(node);
   }
+}
+
+/** What a claim sends, as far as both kinds have it in common. */
+export function toClaimValues(
+  node: NodeId,
+  { request, isRepeated }: ClaimTicket,
+  limit: number,
+  crashes: CrashRange | undefined,
+): unknown[] {
+  return [node, request, isRepeated, limit, crashes?.from ?? 0, crashes?.below ?? CRASHES_MAX];
 }

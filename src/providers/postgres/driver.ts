@@ -44,28 +44,58 @@ export interface PgPoolClient extends PgClient {
 
 /** A pool of `pg`, as far as it is needed. */
 export interface PgPool {
-  readonly options?: { readonly max?: number | undefined } | undefined;
+  readonly options?: PgPoolOptions | undefined;
   connect(): Promise<PgPoolClient>;
   end(): Promise<void>;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "connect" | "acquire", listener: (client: PgPoolClient) => void): unknown;
+}
+
+/** What a pool says of itself, where it does. */
+export interface PgPoolOptions {
+  readonly max?: number | undefined;
+  readonly connectionString?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | string | undefined;
+  readonly database?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 /** What a pool of our own is made of. */
 export interface PoolConfig {
   readonly connectionString: string;
   readonly max: number;
-  readonly password?: (() => string | Promise<string>) | undefined;
+  readonly password?: PasswordSource | undefined;
   readonly applicationName: string;
+  /** Longest wait for a connection, in milliseconds. */
   readonly connectTimeoutMs: number;
 }
 
-/**
- * Opens a pool with the user's installed `pg`.
- *
- * @throws ProviderError `store_failed` when it is not installed
- */
-export async function createPool(config: PoolConfig): Promise<PgPool> {
-  const { Pool, Client } = await importDriver();
+/** What the driver makes of a URL, the environment and its defaults. */
+export interface DriverTarget {
+  readonly host?: unknown;
+  readonly port?: unknown;
+  readonly database?: unknown;
+  readonly user?: unknown;
+  readonly ssl?: unknown;
+}
+
+/** The user's installed `pg`. */
+export interface Driver {
+  readonly Pool: new (config: DriverConfig) => PgPool;
+  readonly Client: ClientConstructor;
+}
+
+type DriverConfig = Readonly<Record<string, unknown>>;
+type PasswordSource = () => string | Promise<string>;
+type ClientConstructor = new (config: DriverConfig) => DriverClient;
+
+interface DriverClient extends DriverTarget, PgClient {
+  password: unknown;
+}
+
+/** Opens a pool. */
+export function createPool({ Pool, Client }: Driver, config: PoolConfig): PgPool {
   const { password } = config;
   return new Pool({
     connectionString: config.connectionString,
@@ -88,16 +118,8 @@ function askingFor(password: PasswordSource, Client: ClientConstructor): ClientC
   };
 }
 
-type DriverConfig = Readonly<Record<string, unknown>>;
-type PasswordSource = () => string | Promise<string>;
-type ClientConstructor = new (config: DriverConfig) => { password: unknown };
-
-interface Driver {
-  readonly Pool: new (config: DriverConfig) => PgPool;
-  readonly Client: ClientConstructor;
-}
-
-async function importDriver(): Promise<Driver> {
+/** @throws ProviderError `store_failed` when it is not installed */
+export async function importDriver(): Promise<Driver> {
   type DriverModule = Partial<Driver> & { readonly default?: Partial<Driver> };
   const loaded = await loadInstalled("pg", () => import("pg") as unknown as Promise<DriverModule>);
   if (loaded.kind === "failed") {

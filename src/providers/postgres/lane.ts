@@ -8,31 +8,21 @@
  * I2. A connection that failed or did not answer in time is closed, never given back.
  */
 
-import { systemClock } from "../../foundation/clock.ts";
-import { createDeferred } from "../../foundation/deferred.ts";
-import { Timer } from "../../foundation/timer.ts";
-import { ProviderError } from "../../provider/errors.ts";
-import type { PgPool, PgPoolClient, PgResult } from "./driver.ts";
+import type { Connections } from "./connections.ts";
+import type { PgResult } from "./driver.ts";
 import { Slots } from "./slots.ts";
 import { isConnectionLost } from "./store-errors.ts";
 
-export interface LaneOptions {
-  readonly width: number;
-  /** Longest wait for an answer, in milliseconds. */
-  readonly timeoutMs: number;
-}
-
 export class Lane {
-  readonly #pool: PgPool;
-  readonly #options: LaneOptions;
+  readonly #connections: Connections;
   readonly #slots: Slots;
   /** Statements sent; tests and benchmarks count them. */
   queryCount = 0;
 
-  constructor(pool: PgPool, options: LaneOptions) {
-    this.#pool = pool;
-    this.#options = options;
-    this.#slots = new Slots(options.width);
+  /** @param width - At least 1 */
+  constructor(connections: Connections, width: number) {
+    this.#connections = connections;
+    this.#slots = new Slots(width);
   }
 
   /** Runs one statement. Rejects with what the driver throws. */
@@ -46,46 +36,15 @@ export class Lane {
   }
 
   async #run(text: string, values: unknown[]): Promise<PgResult> {
-    const client = await this.#pool.connect();
+    const connection = await this.#connections.take();
     this.queryCount += 1;
-    // Between two queries a broken connection reports here, or else to the whole process.
-    client.on("error", ignore);
-    let isBroken = false;
     try {
-      return await this.#answer(client, text, values);
+      return await connection.query({ text, values });
     } catch (error) {
-      isBroken = isConnectionLost(error);
+      if (isConnectionLost(error)) connection.destroy(); // (I2)
       throw error;
     } finally {
-      if (!isBroken) client.removeListener("error", ignore);
-      client.release(isBroken); // (I2)
+      connection.release();
     }
   }
-
-  async #answer(client: PgPoolClient, text: string, values: unknown[]): Promise<PgResult> {
-    const late = createDeferred<PgResult>();
-    const { timeoutMs } = this.#options;
-    const startedMs = systemClock.monotonicMs();
-    const timer = new Timer(timeoutMs, () => {
-      const waitedMs = Math.round(systemClock.monotonicMs() - startedMs);
-      late.reject(
-        new ProviderError(
-          "store_unreachable",
-          `Cannot wait longer for PostgreSQL: no answer for ${waitedMs} ms; check the server and the network`,
-          { retryable: true },
-        ),
-      );
-    });
-    try {
-      const answer = client.query({ text, values });
-      answer.catch(ignore); // When it is too late for it, nobody listens any more.
-      return await Promise.race([answer, late.promise]);
-    } finally {
-      timer.stop();
-    }
-  }
-}
-
-function ignore(): void {
-  // The query that is under way, or the next one, reports it.
 }

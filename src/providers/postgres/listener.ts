@@ -1,12 +1,14 @@
 /**
- * Hears of what other processes change.
+ * Learns of what other processes change.
  *
  * I1. The connection and its timers exist only while somebody listens, and a little longer: who waits
  *     again and again does not connect again and again.
- * I2. Our own commits are not reported: their news is told in this process already.
+ * I2. Our own commits are not reported: their news is known in this process already.
  * I3. Whatever may have been missed (before the connection listens, while it was broken, a pooler that
  *     passes nothing on) is made up for: as soon as it listens, and every `pollMs`, everybody is told
  *     to look.
+ * I4. A connection that is silently gone is noticed: it is asked every `probeMs`, one question at a
+ *     time, and replaced when it does not answer within `PROBE_LIMIT_MS`.
  */
 
 import { createDeferred } from "../../foundation/deferred.ts";
@@ -14,7 +16,8 @@ import { toTimerMs } from "../../foundation/timer.ts";
 import { host, type TimerHandle } from "../../foundation/host.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import { unescapeText } from "../../provider/texts.ts";
-import type { PgNotification, PgPool, PgPoolClient } from "./driver.ts";
+import type { Connection, Connections } from "./connections.ts";
+import type { PgNotification } from "./driver.ts";
 
 type Listener = (change: StoreChange) => void;
 
@@ -23,14 +26,23 @@ const ANYTHING: StoreChange = { hasWork: true };
 const LINGER_MS = 10_000;
 const RECONNECT_MS_MIN = 100;
 const RECONNECT_MS_MAX = 10_000;
+/** Between two questions: twice per `pollMs` within these bounds. */
+const PROBE_MS_MIN = 1_000;
+const PROBE_MS_MAX = 30_000;
+/** An empty query: the server answers without a statement to run or to count. */
+const PROBE = "";
+/** How long an answer may take. */
+const PROBE_LIMIT_MS = 5_000;
 
 export interface ChangeListenerOptions {
-  readonly pool: PgPool;
+  readonly connections: Connections;
   readonly channel: string;
   /** This process's name in notifications. */
   readonly writer: string;
   readonly hasNotifications: boolean;
   readonly pollMs: number;
+  /** Longest wait for an answer, in milliseconds. */
+  readonly timeoutMs: number;
   /** A number that every commit of another process changes; asked where there are no notifications. */
   readonly readVersion: () => Promise<string>;
 }
@@ -38,8 +50,8 @@ export interface ChangeListenerOptions {
 export class ChangeListener {
   readonly #options: ChangeListenerOptions;
   readonly #listeners = new Set<Listener>();
-  #client: PgPoolClient | undefined;
   #timer: TimerHandle | undefined;
+  #isPolling = false;
   #session: Promise<void> | undefined;
   #hangUp: (() => void) | undefined;
   #lingering: TimerHandle | undefined;
@@ -69,15 +81,17 @@ export class ChangeListener {
     };
   }
 
+  /** Everybody is told once more: their next look says that the store is closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#tell(ANYTHING);
     this.#listeners.clear();
     this.#stop();
     await this.#session;
   }
 
   get #isWanted(): boolean {
-    return this.#listeners.size > 0 || this.#lingering !== undefined;
+    return !this.#isClosed && (this.#listeners.size > 0 || this.#lingering !== undefined);
   }
 
   #start(): void {
@@ -102,21 +116,25 @@ export class ChangeListener {
     for (const listener of [...this.#listeners]) listener(change);
   }
 
+  /** Never rejects. */
   async #poll(): Promise<void> {
-    if (this.#options.hasNotifications) {
-      // A connection that is silently gone is found out by using it.
-      this.#client?.query({ text: "select 1" }).catch(() => this.#hangUp?.());
-      this.#tell(ANYTHING);
-      return;
-    }
+    if (this.#options.hasNotifications || (await this.#hasChanged())) this.#tell(ANYTHING);
+  }
+
+  /** One question at a time; while a server does not answer nothing piles up. */
+  async #hasChanged(): Promise<boolean> {
+    if (this.#isPolling) return false;
+    this.#isPolling = true;
     try {
       const version = await this.#options.readVersion();
-      if (version === this.#version) return;
+      const hasChanged = version !== this.#version;
       this.#version = version;
+      return hasChanged;
     } catch {
-      // Unknown is a change: the listener's own call then meets the error and reports it.
+      return true; // Unknown is a change: the listener's own call then meets the error and reports it.
+    } finally {
+      this.#isPolling = false;
     }
-    this.#tell(ANYTHING);
   }
 
   /** Never rejects. */
@@ -134,30 +152,53 @@ export class ChangeListener {
 
   /** @returns Whether there was a connection, once it has ended */
   async #connect(end: Promise<unknown>): Promise<boolean> {
-    const { pool, channel } = this.#options;
-    let client: PgPoolClient;
+    const { connections, channel } = this.#options;
+    let connection: Connection;
     try {
-      client = await pool.connect();
+      connection = await connections.take();
     } catch {
       return false;
     }
-    const onEnd = (): void => this.#hangUp?.();
-    client.on("error", onEnd);
+    const { client } = connection;
+    client.on("error", this.#onError);
     client.on("notification", this.#onNotification);
     try {
-      await client.query({ text: `listen "${channel}"` });
-      this.#client = client;
+      await connection.query({ text: `listen "${channel}"` });
       this.#tell(ANYTHING); // (I3)
-      await end;
+      await this.#watchOver(connection, end);
       return true;
     } catch {
       return false;
     } finally {
-      this.#client = undefined;
       client.removeListener("notification", this.#onNotification);
-      client.release(true); // Nobody else wants a connection that listens.
+      connection.destroy(); // Nobody else wants a connection that listens.
     }
   }
+
+  /** (I4) Returns when the connection is wanted no longer; rejects when it does not answer. */
+  async #watchOver(connection: Connection, end: Promise<unknown>): Promise<void> {
+    const { pollMs, timeoutMs } = this.#options;
+    const probeMs = Math.min(Math.max(pollMs / 2, PROBE_MS_MIN), PROBE_MS_MAX);
+    const limitMs = Math.min(timeoutMs, PROBE_LIMIT_MS);
+    const silent = createDeferred<undefined>();
+    let isAsking = false;
+    const timer = host
+      .setInterval(() => {
+        if (isAsking) return;
+        isAsking = true;
+        connection.query({ text: PROBE }, limitMs).then(() => {
+          isAsking = false;
+        }, silent.reject);
+      }, probeMs)
+      .unref();
+    try {
+      await Promise.race([end, silent.promise]);
+    } finally {
+      host.clearInterval(timer);
+    }
+  }
+
+  readonly #onError = (): void => this.#hangUp?.();
 
   readonly #onNotification = (message: PgNotification): void => {
     if (message.channel !== this.#options.channel) return;

@@ -78,8 +78,8 @@ describe("migrate()", () => {
 
   test("says who has to do what when it may not migrate", async () => {
     const { url } = await database();
-    await expect(open(url, { migrate: false })).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[ProviderError: Cannot use schema "duroxide": its tables are at step 0 of 1 and \`migrate\` is false; let an administrator run PostgresProvider.migrationScript()]`,
+    await expect(open(url, { migrate: false })).rejects.toThrow(
+      `its tables are at step 0 of 1 and \`migrate\` is false; let an administrator run PostgresProvider.migrationScript()`,
     );
   });
 
@@ -97,8 +97,8 @@ describe("migrate()", () => {
     await migrate(client, { ...target, migrations: [...MIGRATIONS, breaking] });
     const failing = open(url);
     await expect(failing).rejects.toMatchObject({ code: "store_too_new", retryable: false });
-    await expect(failing).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[ProviderError: Cannot use schema "duroxide": its tables are at step 2 and this version of duroxide-ts knows 1; install the version that migrated them, or a newer one]`,
+    await expect(failing).rejects.toThrow(
+      `its tables are at step 2 and this version of duroxide-ts knows 1; install the version that migrated them, or a newer one`,
     );
   });
 
@@ -109,8 +109,8 @@ describe("migrate()", () => {
     );
     const failing = open(url);
     await expect(failing).rejects.toMatchObject({ code: "store_not_ours", retryable: false });
-    await expect(failing).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[ProviderError: Cannot use schema "duroxide": it holds tables or functions of another program; choose another schema]`,
+    await expect(failing).rejects.toThrow(
+      `it holds tables or functions of another program; choose another schema`,
     );
     const { rows } = await client.query("select * from duroxide.instances");
     expect(rows).toEqual([{ x: 7 }]);

@@ -25,6 +25,8 @@ export interface Migration {
 /** Every step, in order; append only. */
 export const MIGRATIONS: readonly Migration[] = [initial];
 
+type Queryable = Pick<PgClient, "query">;
+
 /** What is migrated. */
 export interface MigrationTarget {
   readonly schema: string;
@@ -74,7 +76,7 @@ export function channelOf(schema: string): string {
  * @throws ProviderError `store_not_ours`, `store_too_new`, `store_not_found` when it may not migrate;
  *   what the driver throws
  */
-export async function migrate(client: PgClient, target: MigrationTarget): Promise<void> {
+export async function migrate(client: Queryable, target: MigrationTarget): Promise<void> {
   const { migrations = MIGRATIONS, mayMigrate, schema, subject } = target;
   const known = await readVersion(client, target, migrations);
   if (known >= migrations.length) return;
@@ -106,7 +108,7 @@ export async function migrate(client: PgClient, target: MigrationTarget): Promis
 
 /** @returns The number of the last step; 0 for a schema that is empty or not there */
 async function readVersion(
-  client: PgClient,
+  client: Queryable,
   { schema, subject }: MigrationTarget,
   migrations: readonly Migration[],
 ): Promise<number> {

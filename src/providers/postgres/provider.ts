@@ -20,7 +20,6 @@ import {
   type ClaimedActivity,
   type ClaimedInstance,
   type ClaimInstancesRequest,
-  type CrashRange,
   type ExecutionRow,
   type HeldInstanceWork,
   type HistoryRow,
@@ -41,8 +40,9 @@ import {
 } from "../../provider/provider.ts";
 import { escapeText, parseStoredJson } from "../../provider/texts.ts";
 import type { Transaction } from "../../provider/transaction.ts";
+import { describeStore } from "./address.ts";
 import { BatchWriter } from "./batch-writer.ts";
-import { Claimer, type ClaimTicket } from "./claimer.ts";
+import { Claimer, type ClaimTicket, toClaimValues } from "./claimer.ts";
 import { ServerClock } from "./clock.ts";
 import {
   type ClaimedActivityAnswer,
@@ -55,14 +55,21 @@ import {
   toInstanceRow,
   type InstanceAnswer,
 } from "./decode.ts";
-import { createPool, type PgPool } from "./driver.ts";
+import type { PgPool } from "./driver.ts";
+import { Connections } from "./connections.ts";
 import { encodeCode, toStorableJson } from "./encode.ts";
 import { readExecutions, readHistory, readKeyValues, readMessages } from "./executions.ts";
 import { Lane } from "./lane.ts";
 import { ChangeListener } from "./listener.ts";
 import { listInstances } from "./listing.ts";
 import { channelOf, inSchema, migrate, toScript } from "./migrate.ts";
-import { parseOptions, parseSchema, type PostgresOptions, type StoreSettings } from "./options.ts";
+import {
+  parseOptions,
+  parseSchema,
+  type PostgresOptions,
+  type StoreSettings,
+  withoutListening,
+} from "./options.ts";
 import {
   CLAIM_ACTIVITIES,
   CLAIM_INSTANCES,
@@ -83,19 +90,21 @@ import {
   WRITE,
 } from "./statements.ts";
 import { toProviderError } from "./store-errors.ts";
+import { openPool, type OpenedPool } from "./pool.ts";
+import { settledWithin } from "./time-limit.ts";
 import { Transactions } from "./transactions.ts";
 
 type LaneName = "commits" | "claims" | "control" | "reads";
 
-/** Crashes that no work ever reaches. */
-const CRASHES_MAX = 2 ** 53 - 1;
 /** Rows of processes that have not written for so long are taken away, in milliseconds. */
 const WRITER_MS_MAX = 86_400_000;
 
-/** Of the lanes, and one that listens. */
+/** Of the lanes, and one that listens; with fewer the lanes share what there is. */
 const CONNECTIONS_NEEDED = 6;
-/** What a pool of `pg` has when nobody says otherwise. */
-const POOL_SIZE_DEFAULT = 10;
+/** One listens, one has a transaction of the user, and one does the work. */
+const CONNECTIONS_TO_LISTEN = 3;
+/** Longest wait for what is under way at the end, in milliseconds. */
+const CLOSE_MS_MAX = 10_000;
 
 /** A store in a PostgreSQL database. */
 export class PostgresProvider implements Provider {
@@ -107,6 +116,7 @@ export class PostgresProvider implements Provider {
 
   readonly #pool: PgPool;
   readonly #isPoolOurs: boolean;
+  readonly #connections: Connections;
   readonly #settings: StoreSettings;
   readonly #subject: string;
   readonly #writerId: string = systemRandom.uuid();
@@ -122,20 +132,20 @@ export class PostgresProvider implements Provider {
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
-  private constructor(pool: PgPool, isPoolOurs: boolean, settings: StoreSettings) {
+  private constructor({ pool, isOurs, at }: OpenedPool, settings: StoreSettings) {
     this.#pool = pool;
-    this.#isPoolOurs = isPoolOurs;
-    this.#settings = settings;
-    this.#subject = `schema "${settings.schema}"`;
-    // An idle connection that breaks reports here, and would end the process if nobody listened; the
-    // next query opens another one.
-    pool.on("error", () => undefined);
+    this.#isPoolOurs = isOurs;
+    this.#subject = describeStore(settings.schema, at);
     const timeoutMs = settings.queryTimeoutMs;
+    const connections = new Connections(pool, { timeoutMs, subject: this.#subject });
+    this.#connections = connections;
+    this.#settings =
+      connections.size < CONNECTIONS_TO_LISTEN ? withoutListening(settings) : settings;
     this.#lanes = {
-      commits: new Lane(pool, { width: 1, timeoutMs }),
-      claims: new Lane(pool, { width: 1, timeoutMs }),
-      control: new Lane(pool, { width: 1, timeoutMs }),
-      reads: new Lane(pool, { width: 2, timeoutMs }),
+      commits: new Lane(connections, 1),
+      claims: new Lane(connections, 1),
+      control: new Lane(connections, 1),
+      reads: new Lane(connections, 2),
     };
     this.#writer = new BatchWriter(
       (batch, { operations, keys, ids, nodes }) =>
@@ -143,16 +153,17 @@ export class PostgresProvider implements Provider {
       (ms, sentMs) => this.#clock.note(ms, sentMs),
     );
     this.#listener = new ChangeListener({
-      pool,
+      connections,
       channel: channelOf(settings.schema),
       writer: this.#writerId,
-      hasNotifications: settings.hasNotifications,
-      pollMs: settings.pollMs,
+      hasNotifications: this.#settings.hasNotifications,
+      pollMs: this.#settings.pollMs,
+      timeoutMs,
       readVersion: () => this.#ask("reads", READ_VERSION, [this.#writerId]),
     });
     this.transactions = new Transactions({
-      pool,
-      width: Math.max(1, toSize(pool) - CONNECTIONS_NEEDED),
+      connections,
+      width: Math.max(1, connections.size - CONNECTIONS_NEEDED),
       timeoutMs,
       schema: settings.schema,
       subject: this.#subject,
@@ -167,28 +178,28 @@ export class PostgresProvider implements Provider {
    * Connects to a database and brings the store's tables up to date.
    *
    * @param target - A URL such as `postgres://user:secret@host/database`, or a pool of `pg` that is
-   *   yours: it is not ended by {@link close}, and has at least 6 connections
+   *   yours: it is not ended by {@link close}, and has 6 connections or more, better than fewer
    * @throws ProviderError
    * - `store_unreachable`: no server answers, or it refuses the login
    * - `store_not_found`: the database does not exist, or its tables lack and `migrate` is false
    * - `store_not_ours`: the schema holds tables of another program; it was not touched
    * - `store_too_new`: a newer version of this package has migrated it; it was not touched
    * - `store_failed`: the driver `pg` is not installed, or a right is missing
-   * @throws UsageError `invalid_argument`, `invalid_duration` for an option
+   * - `store_busy`: all connections of the pool are in use
+   * @throws UsageError `invalid_argument`, `invalid_duration` for an option, or for a target that is no
+   *   URL and no pool
    */
   static async connect(
     target: string | PgPool,
     options: PostgresOptions = {},
   ): Promise<PostgresProvider> {
     const settings = parseOptions(options);
-    const isPoolOurs = typeof target === "string";
-    const pool = isPoolOurs ? await openPool(target, settings) : target;
-    const provider = new PostgresProvider(pool, isPoolOurs, settings);
+    const provider = new PostgresProvider(await openPool(target, settings), settings);
     try {
       await provider.#open();
       return provider;
     } catch (error) {
-      if (isPoolOurs) await pool.end();
+      await provider.close();
       throw error;
     }
   }
@@ -374,7 +385,8 @@ export class PostgresProvider implements Provider {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Whoever is told of it finds it closed.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 
@@ -385,11 +397,11 @@ export class PostgresProvider implements Provider {
   async #open(): Promise<void> {
     const { schema, mayMigrate } = this.#settings;
     try {
-      const client = await this.#pool.connect();
+      const connection = await this.#connections.take();
       try {
-        await migrate(client, { schema, subject: this.#subject, mayMigrate });
+        await migrate(connection, { schema, subject: this.#subject, mayMigrate });
       } finally {
-        client.release();
+        connection.release();
       }
       const [nowMs, ...isolation] = (await this.#ask("control", OPEN, [WRITER_MS_MAX])).split(" ");
       assertReadCommitted(isolation.join(" "), this.#subject);
@@ -399,9 +411,15 @@ export class PostgresProvider implements Provider {
     }
   }
 
+  /** Bounded also when the server does not answer: what is under way then is rejected. */
   async #close(): Promise<void> {
-    await this.#listener.close();
-    await Promise.allSettled([...this.#underWay]);
+    const listening = this.#listener.close();
+    await settledWithin(
+      Math.min(this.#settings.queryTimeoutMs, CLOSE_MS_MAX),
+      Promise.allSettled([...this.#underWay]),
+    );
+    this.#connections.close();
+    await listening;
     if (this.#isPoolOurs) await this.#pool.end();
   }
 
@@ -460,10 +478,6 @@ export class PostgresProvider implements Provider {
   }
 }
 
-function toSize(pool: PgPool): number {
-  return pool.options?.max ?? POOL_SIZE_DEFAULT;
-}
-
 /** The functions of the store read what others have committed while they waited for a lock. */
 function assertReadCommitted(isolation: string, subject: string): void {
   if (isolation === "read committed") return;
@@ -473,23 +487,4 @@ function assertReadCommitted(isolation: string, subject: string): void {
       '"read committed"; set default_transaction_isolation for the role, the database or the pool',
     { retryable: false },
   );
-}
-
-function openPool(url: string, settings: StoreSettings): Promise<PgPool> {
-  return createPool({
-    connectionString: url,
-    max: settings.connectionsMax,
-    password: settings.password,
-    applicationName: "duroxide-ts",
-    connectTimeoutMs: settings.queryTimeoutMs,
-  });
-}
-
-function toClaimValues(
-  node: NodeId,
-  { request, isRepeated }: ClaimTicket,
-  limit: number,
-  crashes: CrashRange | undefined,
-): unknown[] {
-  return [node, request, isRepeated, limit, crashes?.from ?? 0, crashes?.below ?? CRASHES_MAX];
 }

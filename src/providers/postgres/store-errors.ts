@@ -9,13 +9,19 @@
  */
 
 import { ProviderError, type ProviderErrorCode } from "../../provider/errors.ts";
+import { NOT_POSTGRES } from "./guard.ts";
 
 interface Verdict {
   readonly code: ProviderErrorCode;
   readonly retryable: boolean;
   readonly is: string;
   readonly advice: string;
+  /** Whether the words of the server or the driver are quoted: names of objects, and no values. */
+  readonly isQuoted?: boolean | undefined;
 }
+
+/** Longest quotation, in characters. */
+const QUOTE_MAX = 200;
 
 const UNREACHABLE: Verdict = {
   code: "store_unreachable",
@@ -27,15 +33,102 @@ const UNREACHABLE: Verdict = {
 const MISSING: Verdict = {
   code: "store_not_found",
   retryable: false,
-  is: "the database, or a table of this schema, does not exist",
-  advice: "create the database; let the provider migrate, or run its migration script",
+  is: "a table or function of this schema does not exist",
+  advice: "let the provider migrate, or run its migration script",
+};
+
+const DATABASE_MISSING: Verdict = {
+  code: "store_not_found",
+  retryable: false,
+  is: "the database does not exist",
+  advice: "create it, or correct its name",
+  isQuoted: true,
 };
 
 const REFUSED: Verdict = {
-  code: "store_unreachable",
-  retryable: true,
+  ...UNREACHABLE,
   is: "the server refuses the login",
-  advice: "check user, password and pg_hba.conf",
+  advice:
+    "check that the user exists and may log in, and that pg_hba.conf admits it from here, with or without SSL (`sslmode`)",
+  isQuoted: true,
+};
+
+const UNTRUSTED: Verdict = {
+  ...UNREACHABLE,
+  is: "the server's certificate is not trusted",
+  advice:
+    "pass the certificate of its authority (`sslrootcert`), and the name that it is issued for",
+  isQuoted: true,
+};
+
+const NO_WAY: Verdict = {
+  ...UNREACHABLE,
+  is: "there is no way to it",
+  advice: "check the address, the network and what filters it",
+};
+
+const NO_SOCKET: Verdict = {
+  ...UNREACHABLE,
+  is: "there is no socket of a server",
+  advice: "check the folder, the port, and that the server runs",
+};
+
+const BROKEN_OFF: Verdict = {
+  ...UNREACHABLE,
+  is: "the connection was broken off",
+  advice: "check that the server runs, and the network",
+};
+
+/** What Node reports of a connection, by its code. */
+const NODE_VERDICTS: Readonly<Record<string, Verdict>> = {
+  ECONNREFUSED: {
+    ...UNREACHABLE,
+    is: "nothing listens there",
+    advice: "check host and port, and that the server runs and listens to TCP",
+  },
+  ENOTFOUND: {
+    ...UNREACHABLE,
+    is: "the name of the host is not known",
+    advice: "check how it is spelled, and the name server",
+  },
+  EAI_AGAIN: {
+    ...UNREACHABLE,
+    is: "the name of the host cannot be looked up",
+    advice: "check the name server and the network",
+  },
+  ENOENT: NO_SOCKET,
+  ENOTDIR: NO_SOCKET,
+  EACCES: { ...NO_SOCKET, is: "its socket may not be used by this process" },
+  ETIMEDOUT: NO_WAY,
+  EHOSTUNREACH: NO_WAY,
+  ENETUNREACH: NO_WAY,
+  ECONNRESET: BROKEN_OFF,
+  EPIPE: BROKEN_OFF,
+  [NOT_POSTGRES]: {
+    ...UNREACHABLE,
+    is: "what answers there is no PostgreSQL server, or does not speak this TLS",
+    advice: "check host, port and `sslmode`",
+  },
+  ERR_SOCKET_BAD_PORT: {
+    code: "store_failed",
+    retryable: false,
+    is: "its port is not from 1 to 65535",
+    advice: "correct the port of the pool",
+  },
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_HAS_EXPIRED: UNTRUSTED,
+  ERR_TLS_CERT_ALTNAME_INVALID: UNTRUSTED,
+};
+
+/** What only the driver knows, such as a server without SSL. */
+const DRIVER_FAILED: Verdict = {
+  ...UNREACHABLE,
+  is: "the connection failed",
+  advice: "check the server and the network, and whether both sides want SSL (`sslmode`)",
+  isQuoted: true,
 };
 
 /** By SQLSTATE, whole or its class of two characters; the whole one counts first. */
@@ -62,7 +155,11 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
   "25P03": UNREACHABLE,
   "25P04": UNREACHABLE,
   "28": REFUSED,
-  "3D000": MISSING,
+  "28P01": {
+    ...REFUSED,
+    advice: "check user and password; in a URL both are encoded with encodeURIComponent()",
+  },
+  "3D000": DATABASE_MISSING,
   "3F000": MISSING,
   "40": {
     code: "store_busy",
@@ -74,7 +171,9 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
     code: "store_failed",
     retryable: false,
     is: "this user lacks a right",
-    advice: "grant it, see docs/operations/least-privilege.md",
+    advice:
+      "let an administrator run PostgresProvider.migrationScript({ role }), see docs/operations/least-privilege.md",
+    isQuoted: true,
   },
   "42883": MISSING,
   "42P01": MISSING,
@@ -83,13 +182,28 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
     retryable: true,
     is: "the server is out of connections, memory or disk",
     advice: "free some, or raise its limits",
+    isQuoted: true,
+  },
+  "53300": {
+    code: "store_failed",
+    retryable: true,
+    is: "the server has no connection left",
+    advice: "close idle ones, lower `maxConnections`, or raise the server's max_connections",
+    isQuoted: true,
   },
   "55": { code: "store_busy", retryable: true, is: "something is locked", advice: "try again" },
   "57": {
     code: "store_unreachable",
     retryable: true,
-    is: "the server stops, starts or has ended the statement",
+    is: "the server stops, or has ended the statement",
     advice: "try again",
+    isQuoted: true,
+  },
+  "57P03": {
+    ...UNREACHABLE,
+    is: "the server is not ready",
+    advice: "try again when it has started",
+    isQuoted: true,
   },
   "58": {
     code: "store_failed",
@@ -151,7 +265,7 @@ export function toProviderError(error: unknown, doing: string, subject: string):
   const verdict = judge(error, state);
   return new ProviderError(
     verdict.code,
-    `Cannot ${doing} ${subject}: ${verdict.is}; ${verdict.advice}`,
+    `Cannot ${doing} ${subject}: ${verdict.is}${verdict.isQuoted === true ? quote(error) : ""}; ${verdict.advice}`,
     {
       retryable: verdict.retryable,
       cause: error,
@@ -162,5 +276,12 @@ export function toProviderError(error: unknown, doing: string, subject: string):
 
 function judge(error: unknown, state: string | undefined): Verdict {
   if (state !== undefined) return VERDICTS[state] ?? VERDICTS[state.slice(0, 2)] ?? UNKNOWN;
-  return error instanceof RangeError || error instanceof TypeError ? TOO_LARGE : UNREACHABLE;
+  const { code } = error as { readonly code?: unknown };
+  if (typeof code === "string") return NODE_VERDICTS[code] ?? UNREACHABLE;
+  return error instanceof RangeError || error instanceof TypeError ? TOO_LARGE : DRIVER_FAILED;
+}
+
+function quote(error: unknown): string {
+  const { message } = error as { readonly message?: unknown };
+  return typeof message === "string" ? ` (${message.slice(0, QUOTE_MAX)})` : "";
 }

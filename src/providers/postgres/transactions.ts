@@ -10,6 +10,7 @@
  *     fit beside those are open at once, the others wait.
  */
 
+import { systemClock } from "../../foundation/clock.ts";
 import { UsageError } from "../../foundation/errors.ts";
 import { host } from "../../foundation/host.ts";
 import { ProviderError } from "../../provider/errors.ts";
@@ -21,7 +22,8 @@ import type {
 import { parseStoredJson } from "../../provider/texts.ts";
 import type { QueryResult, Transaction } from "../../provider/transaction.ts";
 import { type OutcomeAnswer, toOutcome } from "./decode.ts";
-import type { PgClient, PgPool, PgPoolClient } from "./driver.ts";
+import type { Connection, Connections } from "./connections.ts";
+import type { PgClient } from "./driver.ts";
 import { encodeBatch } from "./encode.ts";
 import { inSchema } from "./migrate.ts";
 import { Slots } from "./slots.ts";
@@ -39,10 +41,11 @@ const CONTROL =
 const SAVEPOINT = /^\s*rollback\s+(work\s+|transaction\s+)?to\b/i;
 
 const FATE_DELAY_MS = 100;
-const FATE_TRIES = 600;
+/** How long a server that does not answer is asked what became of a transaction. */
+const FATE_MS_MAX = 60_000;
 
 export interface TransactionsParts {
-  readonly pool: PgPool;
+  readonly connections: Connections;
   /** How many may be open at once, at least 1. */
   readonly width: number;
   /** Longest wait for one of them to end, in milliseconds. */
@@ -57,21 +60,21 @@ export interface TransactionsParts {
 
 /** A transaction of {@link Transactions.run}. */
 class OpenTransaction implements Transaction {
-  readonly #client: PgClient;
+  readonly #connection: Connection;
   readonly #subject: string;
   #isOver = false;
 
-  constructor(client: PgClient, subject: string) {
-    this.#client = client;
+  constructor(connection: Connection, subject: string) {
+    this.#connection = connection;
     this.#subject = subject;
   }
 
   get connection(): unknown {
-    return this.#client;
+    return this.#connection.client;
   }
 
-  get client(): PgClient {
-    if (!this.#isOver) return this.#client;
+  get open(): Connection {
+    if (!this.#isOver) return this.#connection;
     throw new UsageError(
       "closed",
       "Cannot use the transaction: it has ended; await everything before its function returns",
@@ -93,7 +96,7 @@ class OpenTransaction implements Transaction {
       );
     }
     try {
-      const { rows, rowCount } = await this.client.query({
+      const { rows, rowCount } = await this.open.query({
         text: sql,
         values: [...parameters],
         queryMode: "extended",
@@ -136,27 +139,20 @@ export class Transactions implements ProviderTransactions {
   }
 
   async #run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const client = await this.#open();
-    const transaction = new OpenTransaction(client, this.#parts.subject);
-    let isBroken = false;
-    const onError = (): void => {
-      isBroken = true;
-    };
-    client.on("error", onError);
+    const connection = await this.#open();
+    const transaction = new OpenTransaction(connection, this.#parts.subject);
     try {
       const result = await work(transaction);
       transaction.end();
-      await this.#commit(client);
+      await this.#commit(connection);
       this.#parts.onCommitted();
       return result;
     } catch (error) {
       transaction.end();
-      isBroken ||= isLost(error);
-      if (!isBroken) await client.query({ text: "rollback" }).catch(onError);
+      if (!connection.isLost) await rollBack(connection);
       throw error;
     } finally {
-      if (!isBroken) client.removeListener("error", onError);
-      client.release(isBroken);
+      connection.release();
     }
   }
 
@@ -184,35 +180,40 @@ export class Transactions implements ProviderTransactions {
     }
   }
 
-  async #open(): Promise<PgPoolClient> {
-    const { pool, subject } = this.#parts;
-    let client: PgPoolClient | undefined;
+  async #open(): Promise<Connection> {
+    const { connections, subject } = this.#parts;
+    let connection: Connection | undefined;
     try {
-      client = await pool.connect();
-      await client.query({ text: "begin isolation level read committed" });
-      return client;
+      connection = await connections.take();
+      await connection.query({ text: "begin isolation level read committed" });
+      return connection;
     } catch (error) {
-      client?.release(true);
+      connection?.destroy();
       throw toProviderError(error, "write to", subject);
     }
   }
 
-  async #commit(client: PgClient): Promise<void> {
+  async #commit(connection: Connection): Promise<void> {
     let id: string | null = null;
     try {
-      const { rows } = await client.query({ text: READ_ID });
+      const { rows } = await connection.query({ text: READ_ID });
       id = rows[0]?.["answer"] as string | null;
-      await client.query({ text: "commit" });
+      await connection.query({ text: "commit" });
     } catch (error) {
-      if (id !== null && isConnectionLost(error) && (await this.#hasLanded(id))) return;
+      if (id !== null && isConnectionLost(error)) {
+        connection.destroy(); // The pool may have no other to ask on.
+        if (await this.#hasLanded(id)) return;
+      }
       throw toProviderError(error, "write to", this.#parts.subject);
     }
   }
 
   /** (I2) */
   async #hasLanded(id: string): Promise<boolean> {
-    for (let round = 0; round < FATE_TRIES; round += 1) {
-      const fate = await this.#parts.ask(READ_FATE, [id]).catch(() => "in progress");
+    const endMs = systemClock.monotonicMs() + FATE_MS_MAX;
+    while (systemClock.monotonicMs() < endMs) {
+      const fate = await this.#parts.ask(READ_FATE, [id]).catch(toFate);
+      if (fate === "closed") break;
       if (fate !== "in progress") return fate === "committed";
       await host.sleep(FATE_DELAY_MS);
     }
@@ -225,15 +226,20 @@ export class Transactions implements ProviderTransactions {
   }
 }
 
-function isLost(error: unknown): boolean {
-  const cause = error instanceof ProviderError ? error.cause : error;
-  const code = (cause as { readonly code?: unknown } | undefined)?.code;
-  const isFromServer = sqlStateOf(cause) !== undefined;
-  return isFromServer ? isConnectionLost(cause) : code === "ECONNRESET" || code === "EPIPE";
+/** What cannot be asked now is asked again, until the store is closed. */
+function toFate(error: unknown): "closed" | "in progress" {
+  return error instanceof ProviderError && error.code === "closed" ? "closed" : "in progress";
 }
 
-function toClient(transaction: unknown): PgClient {
-  if (transaction instanceof OpenTransaction) return transaction.client;
+/** Never rejects: a connection that cannot roll back is closed, which does it, too. */
+async function rollBack(connection: Connection): Promise<void> {
+  await connection.query({ text: "rollback" }).catch(() => {
+    connection.destroy();
+  });
+}
+
+function toClient(transaction: unknown): Pick<PgClient, "query"> {
+  if (transaction instanceof OpenTransaction) return transaction.open;
   const candidate = transaction as Partial<PgClient> | null | undefined;
   if (typeof candidate?.query === "function") return candidate as PgClient;
   throw new UsageError(
