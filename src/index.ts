@@ -78,6 +78,7 @@ export {
   defineTransaction,
   type ActivityDefinition,
   type EventDefinition,
+  type InputPolicy,
   type OrchestrationDefinition,
   type QueueDefinition,
 } from "./orchestration/define.ts";

@@ -40,6 +40,14 @@ const hostile: readonly (readonly [name: string, value: unknown, what: string])[
   ["an ArrayBuffer", new ArrayBuffer(1), "class ArrayBuffer"],
   ["a typed array", new Uint8Array(1), "class Uint8Array"],
   ["a boxed bigint", Object(1n), "class BigInt"],
+  ["F22 a boxed number", Object(1), "class Number"],
+  ["F22 a Buffer", Buffer.from("x"), "class Buffer"],
+  ["F22 a DataView", new DataView(new ArrayBuffer(1)), "class DataView"],
+  ["F22 an object of a class", new (class Money {})(), "class Money"],
+  ["F22 an iterator", new Map([[1, 2]]).entries(), "an object of class"],
+  ["F22 a generator", (function* () {})(), "an object of class"],
+  ["F22 a symbol key", { [Symbol("s")]: 1 }, "whose key is Symbol(s)"],
+  ["F22 a headers object", new Headers(), "class Headers"],
   ["an invalid date", new Date(NaN), "an invalid date"],
   ["a lone surrogate", "a\ud800b", "half a character"],
   ["undefined in an array", [undefined], "type undefined"],
@@ -129,6 +137,20 @@ describe("jsonCodec.encode()", () => {
     [Object.assign(Object.create(null), { a: 1 }), { a: 1 }],
     ["😀", "😀"],
     [nest(JSON_DEPTH_MAX), nest(JSON_DEPTH_MAX)],
+    [-0, -0],
+    [
+      { a: [-0, 1, { b: -0, c: undefined, d: new Date(0) }] },
+      { a: [-0, 1, { b: -0, d: "1970-01-01T00:00:00.000Z" }] },
+    ],
+    [new URL("http://a/b"), "http://a/b"],
+    [
+      {
+        get a() {
+          return 1;
+        },
+      },
+      { a: 1 },
+    ],
   ])("accepts %j", (value, read) => {
     expect(jsonCodec.decode(jsonCodec.encode(value, "a value"))).toEqual(read);
   });
@@ -143,7 +165,7 @@ describe("jsonCodec.encode()", () => {
       fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
         fc.pre(!JSON.stringify(value).includes("__proto__"));
         const text = jsonCodec.encode(value, "x");
-        expect(jsonCodec.decode(text)).toEqual(JSON.parse(JSON.stringify(value)));
+        expect(jsonCodec.decode(text)).toEqual(value);
       }),
     );
   });

@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../foundation/errors.ts";
+import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
 import { NAME_BYTES_MAX, assertName } from "../foundation/limits.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../foundation/standard-schema.ts";
 import type { Transaction } from "../foundation/transaction.ts";
@@ -16,6 +17,12 @@ import type { OrchestrationContext } from "./context.ts";
 interface Types<In, Out> {
   readonly "~types"?: { readonly input: In; readonly output: Out };
 }
+
+/**
+ * What replay does with the input of a recorded call: `"compare"` parks an instance whose code passes
+ * another value now (key order does not count), `"ignore"` lets the recorded one stand.
+ */
+export type InputPolicy = "compare" | "ignore";
 
 /** A named activity: `In` is what callers pass, `Out` what they get. */
 export interface ActivityDefinition<In = unknown, Out = unknown> extends Types<In, Out> {
@@ -30,6 +37,8 @@ export interface ActivityDefinition<In = unknown, Out = unknown> extends Types<I
     ((tx: Transaction, input: never, ctx: TransactionContext) => unknown) | undefined;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
+  /** @default "compare" */
+  readonly inputs?: InputPolicy | undefined;
 }
 
 /** A named orchestration: `In` is what callers pass, `Out` what they get. */
@@ -41,6 +50,8 @@ export interface OrchestrationDefinition<In = unknown, Out = unknown> extends Ty
   readonly run: (ctx: OrchestrationContext, input: never) => unknown;
   readonly input: StandardSchema | undefined;
   readonly output: StandardSchema | undefined;
+  /** @default "compare" */
+  readonly inputs?: InputPolicy | undefined;
 }
 
 /** A named external event that carries a `T`. */
@@ -76,24 +87,28 @@ export function defineActivity<In, Out>(
 ): ActivityDefinition<In, Out>;
 export function defineActivity<I extends StandardSchema, O extends StandardSchema>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input: I;
   readonly output: O;
   readonly run: (input: SchemaOutput<I>, ctx: ActivityContext) => Returned<SchemaInput<O>>;
 }): ActivityDefinition<SchemaInput<I>, SchemaOutput<O>>;
 export function defineActivity<I extends StandardSchema, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input: I;
   readonly output?: undefined;
   readonly run: (input: SchemaOutput<I>, ctx: ActivityContext) => Returned<Out>;
 }): ActivityDefinition<SchemaInput<I>, Out>;
 export function defineActivity<In, O extends StandardSchema>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input?: undefined;
   readonly output: O;
   readonly run: (input: In, ctx: ActivityContext) => Returned<SchemaInput<O>>;
 }): ActivityDefinition<In, SchemaOutput<O>>;
 export function defineActivity<In, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input?: undefined;
   readonly output?: undefined;
   readonly run: (input: In, ctx: ActivityContext) => Returned<Out>;
@@ -103,12 +118,13 @@ export function defineActivity(
   run?: ActivityDefinition["run"],
 ): ActivityDefinition {
   const parts = toParts(nameOrDefinition, run, "activity");
-  return Object.freeze({
+  return finish({
     kind: "activity",
     name: parts.name,
     run: parts.run,
     input: parts.input,
     output: parts.output,
+    ...(parts.inputs !== undefined && { inputs: parts.inputs }),
   });
 }
 
@@ -130,6 +146,7 @@ export function defineTransaction<In, Out>(
 ): ActivityDefinition<In, Out>;
 export function defineTransaction<I extends StandardSchema, O extends StandardSchema>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input: I;
   readonly output: O;
   readonly run: (
@@ -140,18 +157,21 @@ export function defineTransaction<I extends StandardSchema, O extends StandardSc
 }): ActivityDefinition<SchemaInput<I>, SchemaOutput<O>>;
 export function defineTransaction<I extends StandardSchema, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input: I;
   readonly output?: undefined;
   readonly run: (tx: Transaction, input: SchemaOutput<I>, ctx: TransactionContext) => Returned<Out>;
 }): ActivityDefinition<SchemaInput<I>, Out>;
 export function defineTransaction<In, O extends StandardSchema>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input?: undefined;
   readonly output: O;
   readonly run: (tx: Transaction, input: In, ctx: TransactionContext) => Returned<SchemaInput<O>>;
 }): ActivityDefinition<In, SchemaOutput<O>>;
 export function defineTransaction<In, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly input?: undefined;
   readonly output?: undefined;
   readonly run: (tx: Transaction, input: In, ctx: TransactionContext) => Returned<Out>;
@@ -161,7 +181,7 @@ export function defineTransaction(
   run?: TransactionBody,
 ): ActivityDefinition {
   const parts = toParts(nameOrDefinition, run, "transaction");
-  return Object.freeze({
+  return finish({
     kind: "activity",
     name: parts.name,
     run: (): never => {
@@ -173,6 +193,7 @@ export function defineTransaction(
     runInTransaction: parts.run,
     input: parts.input,
     output: parts.output,
+    ...(parts.inputs !== undefined && { inputs: parts.inputs }),
   });
 }
 
@@ -192,6 +213,7 @@ export function defineOrchestration<
   O extends StandardSchema,
 >(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly version?: string;
   readonly input: I;
   readonly output: O;
@@ -199,6 +221,7 @@ export function defineOrchestration<
 }): OrchestrationDefinition<SchemaInput<I>, SchemaOutput<O>>;
 export function defineOrchestration<I extends StandardSchema, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly version?: string;
   readonly input: I;
   readonly output?: undefined;
@@ -206,6 +229,7 @@ export function defineOrchestration<I extends StandardSchema, Out>(definition: {
 }): OrchestrationDefinition<SchemaInput<I>, Out>;
 export function defineOrchestration<In, O extends StandardSchema>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly version?: string;
   readonly input?: undefined;
   readonly output: O;
@@ -213,6 +237,7 @@ export function defineOrchestration<In, O extends StandardSchema>(definition: {
 }): OrchestrationDefinition<In, SchemaOutput<O>>;
 export function defineOrchestration<In, Out>(definition: {
   readonly name: string;
+  readonly inputs?: InputPolicy;
   readonly version?: string;
   readonly input?: undefined;
   readonly output?: undefined;
@@ -223,13 +248,14 @@ export function defineOrchestration(
   run?: OrchestrationDefinition["run"],
 ): OrchestrationDefinition {
   const parts = toParts(nameOrDefinition, run, "orchestration");
-  return Object.freeze({
+  return finish({
     kind: "orchestration",
     name: parts.name,
     version: parts.version ?? DEFAULT_VERSION,
     run: parts.run,
     input: parts.input,
     output: parts.output,
+    ...(parts.inputs !== undefined && { inputs: parts.inputs }),
   });
 }
 
@@ -247,7 +273,7 @@ export function defineEvent<T = unknown>(name: string): EventDefinition<T>;
 export function defineEvent(name: string, schema?: StandardSchema): EventDefinition {
   assertName(name, "event name", "invalid_definition");
   assertSchema(schema, `event ${JSON.stringify(name)}`);
-  return Object.freeze({ kind: "event", name, schema });
+  return finish({ kind: "event", name, schema });
 }
 
 /**
@@ -264,15 +290,25 @@ export function defineQueue<T = unknown>(name: string): QueueDefinition<T>;
 export function defineQueue(name: string, schema?: StandardSchema): QueueDefinition {
   assertName(name, "queue name", "invalid_definition");
   assertSchema(schema, `queue ${JSON.stringify(name)}`);
-  return Object.freeze({ kind: "queue", name, schema });
+  return finish({ kind: "queue", name, schema });
 }
 
 interface Parts<Run> {
   readonly name: string;
+  readonly inputs?: InputPolicy | undefined;
   readonly version?: string | undefined;
   readonly run: Run;
   readonly input?: StandardSchema | undefined;
   readonly output?: StandardSchema | undefined;
+}
+
+/** Freezes a definition, and marks it as what cannot be stored in a value. */
+function finish<D extends { readonly kind: string; readonly name: string }>(definition: D): D {
+  const mark: NotAValue = {
+    what: `the definition of ${definition.kind} ${JSON.stringify(definition.name)}`,
+    instead: "pass its name",
+  };
+  return Object.freeze(Object.defineProperty(definition, NOT_A_VALUE, { value: mark }));
 }
 
 function toParts<Run>(
@@ -287,12 +323,18 @@ function toParts<Run>(
       `Cannot define ${kind === "transaction" ? "a" : "an"} ${kind}: its name is missing; pass a text of 1 to ${NAME_BYTES_MAX} bytes`,
     );
   }
-  const { name, run: body, input, output } = parts as Partial<Parts<Run>>;
+  const { name, run: body, input, output, inputs } = parts as Partial<Parts<Run>>;
   assertName(name, `${kind} name`, "invalid_definition");
   if (typeof body !== "function") {
     throw new UsageError(
       "invalid_definition",
       `Cannot define ${kind} ${JSON.stringify(name)}: \`run\` is ${body === undefined ? "missing" : `a value of type ${typeof body}`}; pass a function`,
+    );
+  }
+  if (inputs !== undefined && inputs !== "compare" && inputs !== "ignore") {
+    throw new UsageError(
+      "invalid_definition",
+      `Cannot define ${kind} ${JSON.stringify(name)}: \`inputs\` is ${JSON.stringify(inputs)}; pass "compare" or "ignore"`,
     );
   }
   assertSchema(input, `the input of ${kind} ${JSON.stringify(name)}`);

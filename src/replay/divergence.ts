@@ -4,6 +4,7 @@ import { isDuroxideError } from "../foundation/errors.ts";
 import { describeEvent } from "../history/describe.ts";
 import type { EncodedValue, RecordedEvent, TerminalEvent } from "../history/event.ts";
 import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
+import type { Comparison } from "./action.ts";
 import type { Misfit } from "./admission.ts";
 import type { Execution, FunctionEnd } from "./execution.ts";
 import type { OperationKind } from "./operation.ts";
@@ -33,7 +34,9 @@ export function mismatch(instanceId: string, found: Mismatch): NondeterminismErr
     message:
       `Cannot replay "${instanceId}": at event ${event.eventId} history has ${expected}, ` +
       `but the code did ${actual}${source === undefined ? "" : ` (${source})`}; ` +
-      "restore the code that wrote this history, or register the change as a new version",
+      "restore the code that wrote this history, or register the change as a new version; " +
+      "if the code has not changed, it depends on something else than its input and history: a variable outside " +
+      "of the function, an object that was changed after it was passed, the environment",
   });
 }
 
@@ -130,14 +133,15 @@ export function describeEnd(end: FunctionEnd | undefined): string {
 export function isSameEnd(
   recorded: TerminalEvent<EncodedValue>,
   end: FunctionEnd | undefined,
+  isSame: Comparison,
 ): boolean {
   switch (recorded.kind) {
     case "OrchestrationCompleted":
-      return end?.kind === "returned" && end.output === recorded.output;
+      return end?.kind === "returned" && isSame(end.output, recorded.output);
     case "OrchestrationContinuedAsNew":
       return (
         end?.kind === "continuedAsNew" &&
-        end.input === recorded.input &&
+        isSame(end.input, recorded.input) &&
         end.version === recorded.version
       );
     case "OrchestrationFailed":

@@ -15,13 +15,14 @@
 
 import { UsageError } from "../foundation/errors.ts";
 import { Fifo } from "../foundation/fifo.ts";
-import type { Codec } from "../foundation/json.ts";
+import { notAValue, type Codec } from "../foundation/json.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { createSeededRandom, type SeededRandom } from "../foundation/random.ts";
+import { isSameValue } from "../foundation/same-value.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue, OrchestrationStarted, ParentLink } from "../history/event.ts";
 import type { TraceFields } from "../orchestration/context.ts";
-import type { OrchestrationDefinition } from "../orchestration/define.ts";
+import type { InputPolicy, OrchestrationDefinition } from "../orchestration/define.ts";
 import type { Divergence } from "../orchestration/errors.ts";
 import type { Action, ActionDraft, ActionEvent } from "./action.ts";
 import type { GuardMode } from "./guards.ts";
@@ -262,9 +263,22 @@ export class Execution implements OperationOwner {
     );
   }
 
-  emit(draft: ActionDraft, operation?: Operation): void {
-    this.actions.push({ draft, operation, source: this.#lastSource });
+  /** @param inputs - Whether the recorded input stands, whatever the code passes now */
+  emit(draft: ActionDraft, operation?: Operation, inputs?: InputPolicy): void {
+    const ignoresInput = inputs === "ignore";
+    this.actions.push({ draft, operation, source: this.#lastSource, ignoresInput });
   }
+
+  /** By text first; by value where that differs, so that the order of keys does not count. */
+  readonly isSame = (a: EncodedValue, b: EncodedValue): boolean => {
+    if (a === b) return true;
+    if (a === undefined || b === undefined) return false;
+    try {
+      return isSameValue(this.#codec.decode(a), this.#codec.decode(b));
+    } catch {
+      return false; // What the codec cannot read is not what the code has just written.
+    }
+  };
 
   /** Ties an action to the event that records it. */
   bind({ operation }: Action, event: ActionEvent): void {
@@ -289,7 +303,8 @@ export class Execution implements OperationOwner {
 
   /** Lines of a replay, and of code that something else than this execution resumed, are not kept. */
   trace(level: TraceLevel, message: string, fields: TraceFields | undefined): void {
-    if (!this.isReplaying && this.#isInWindow()) this.traces.push({ level, message, fields });
+    if (!this.isReplaying && this.#isInWindow())
+      this.traces.push({ level, message, fields: fields && toTraceable(fields) });
   }
 
   /** A line of the engine in the log of the orchestration, with the turn that it belongs to. */
@@ -366,4 +381,11 @@ export class Execution implements OperationOwner {
       stack,
     };
   }
+}
+
+/** A logger would stumble over an operation that was not awaited. */
+function toTraceable(fields: TraceFields): TraceFields {
+  const entries = Object.entries(fields);
+  if (entries.every(([, value]) => notAValue(value) === undefined)) return fields;
+  return Object.fromEntries(entries.map(([key, value]) => [key, notAValue(value)?.what ?? value]));
 }

@@ -55,6 +55,6 @@ function assertSameEnd(
     const actual = describeAction(extra.draft);
     throw mismatch(instanceId, { event: recorded, actual, source: extra.source });
   }
-  if (!isStopped && !isSameEnd(recorded, end))
+  if (!isStopped && !isSameEnd(recorded, end, execution.isSame))
     throw mismatch(instanceId, { event: recorded, actual: describeEnd(end), source: lastSource });
 }

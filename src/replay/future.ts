@@ -6,6 +6,9 @@
  * I2. Subscribers run in the order in which they subscribed, inside the delivery that settles.
  */
 
+import { UsageError } from "../foundation/errors.ts";
+import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
+import { findUserFrame } from "./source.ts";
 import type { DurableFuture, DurableFutureKind } from "../orchestration/durable-future.ts";
 
 /** How a future ended. */
@@ -84,6 +87,31 @@ export abstract class Future<T> implements DurableFuture<T> {
     return this.#promise.then(onFulfilled, onRejected);
   }
 
+  /** What it is, for messages. */
+  get label(): string {
+    return `ctx.${this.kind}()`;
+  }
+
+  get [NOT_A_VALUE](): NotAValue {
+    return { what: `the durable future of ${this.label}`, instead: "await it" };
+  }
+
+  // A forgotten `await` must not become "[object Object]" or "{}".
+  [Symbol.toPrimitive](): never {
+    throw this.#notAwaited("as a text or a number");
+  }
+  toJSON(): never {
+    throw this.#notAwaited("in JSON");
+  }
+
+  #notAwaited(use: string): UsageError {
+    const source = findUserFrame(new Error("use").stack);
+    return new UsageError(
+      "invalid_argument",
+      `Cannot use ${this.label} ${use}${source === undefined ? "" : ` (${source})`}: it is a durable future, whose value is not there yet; await it`,
+    );
+  }
+
   settled(): DurableFuture<PromiseSettledResult<T>> {
     return new DerivedFuture(this, (value) => ({ status: "fulfilled", value }));
   }
@@ -130,6 +158,9 @@ class DerivedFuture<T, U> extends Future<U> {
 
   override get id(): number | undefined {
     return this.#source.id;
+  }
+  override get label(): string {
+    return this.#source.label;
   }
   override get lostTo(): string | undefined {
     return this.#source.lostTo;

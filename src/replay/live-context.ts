@@ -2,7 +2,8 @@
 
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
-import { assertInstanceId, assertName, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
+import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
+import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue } from "../history/event.ts";
 import type {
@@ -22,6 +23,7 @@ import type {
 import type { Branch, DurableFuture } from "../orchestration/durable-future.ts";
 import { LiveKeyValueStore } from "./live-kv.ts";
 import { AllFuture, JoinFuture, SelectFuture, type CombinationHost } from "./combinators.ts";
+import { nameOf, type DefinitionKind } from "./definition-name.ts";
 import type { Execution } from "./execution.ts";
 import { Future, SleepingFuture } from "./future.ts";
 import { Operation } from "./operation.ts";
@@ -92,7 +94,8 @@ export class LiveContext implements Implementation {
     validateSync(schema, input, subject);
     const encoded = this.#execution.encode(input, subject);
     const operation = this.#open("activity", name, (value) => this.#execution.decode(value));
-    this.#execution.emit({ kind: "ActivityScheduled", name, input: encoded }, operation);
+    const inputs = typeof activity === "string" ? undefined : activity.inputs;
+    this.#execution.emit({ kind: "ActivityScheduled", name, input: encoded }, operation, inputs);
     return operation;
   }
 
@@ -161,6 +164,7 @@ export class LiveContext implements Implementation {
         version: options.version,
       },
       operation,
+      typeof orchestration === "string" ? undefined : orchestration.inputs,
     );
     return operation;
   }
@@ -174,13 +178,11 @@ export class LiveContext implements Implementation {
     const name = this.#enter(orchestration, "orchestration");
     assertInstanceId(instanceId);
     const encoded = this.#encodeStart(orchestration, name, input);
-    this.#execution.emit({
-      kind: "OrchestrationChained",
-      name,
-      instanceId,
-      input: encoded,
-      version: options.version,
-    });
+    this.#execution.emit(
+      { kind: "OrchestrationChained", name, instanceId, input: encoded, version: options.version },
+      undefined,
+      typeof orchestration === "string" ? undefined : orchestration.inputs,
+    );
   }
 
   select(
@@ -279,12 +281,9 @@ export class LiveContext implements Implementation {
   }
 
   /** Checks that the call is allowed, and gives the name of what it is about. */
-  #enter(named: Named, subject: string): string {
+  #enter(named: Named, kind: DefinitionKind): string {
     this.#execution.assertUsable(this.#scope);
-    const name =
-      typeof named === "string" ? named : (named as { readonly name?: unknown } | null)?.name;
-    assertName(name, `${subject} name`);
-    return name;
+    return nameOf(named, kind);
   }
 
   #encodeStart(
@@ -303,6 +302,10 @@ export class LiveContext implements Implementation {
     decode: (value: EncodedValue) => unknown,
   ): Operation {
     return new Operation({ kind, name }, this.#scope, this.#execution, decode);
+  }
+
+  get [NOT_A_VALUE](): NotAValue {
+    return { what: "a context", instead: "pass its facts, such as ctx.instanceId" };
   }
 
   readonly #host: CombinationHost = {
@@ -357,14 +360,10 @@ function assertRace(branches: readonly unknown[], keepsLosers: boolean): void {
 function assertNotLost(branches: readonly unknown[], verb: string): void {
   const lost = branches.find((branch) => branch instanceof Future && branch.lostTo !== undefined);
   if (!(lost instanceof Future)) return;
-  const what =
-    lost instanceof Operation && lost.name !== ""
-      ? `${lost.kind} "${lost.name}"`
-      : `a ${lost.kind}`;
   const source = findUserFrame(new Error("call").stack);
   throw new UsageError(
     "invalid_argument",
-    `Cannot ${verb} ${what} again${source === undefined ? "" : ` (${source})`}: it lost an earlier ${lost.lostTo ?? ""}, which canceled it; ` +
+    `Cannot ${verb} ${lost.label} again${source === undefined ? "" : ` (${source})`}: it lost an earlier ${lost.lostTo ?? ""}, which canceled it; ` +
       "pass { keep: true } to ctx.select() where its losers are used again, or schedule it anew",
   );
 }

@@ -67,6 +67,10 @@ export class Operation extends Future<unknown> {
     return this.#eventId;
   }
 
+  override get label(): string {
+    return this.name === "" ? `a ${this.kind}` : `${this.kind} "${this.name}"`;
+  }
+
   get cancelReason(): string | undefined {
     return this.#cancelReason;
   }
@@ -115,21 +119,16 @@ export class Operation extends Future<unknown> {
       lostTo === undefined
         ? reason
         : `it lost ${lostTo}, which cancels its losers; pass { keep: true } to ctx.select() where a loser is used again, or schedule it anew`;
-    this.#cancel(reason, () => new CanceledError(this.#label, reason, { why }));
+    this.#cancel(reason, () => new CanceledError(this.label, reason, { why }));
   }
 
   /** Cancels it with the branch that it belongs to: the branch gets a `CanceledError`. */
   close(reason: string): void {
-    this.#cancel(reason, () => new CanceledError(this.#label, reason, { code: "branch_lost" }));
+    this.#cancel(reason, () => new CanceledError(this.label, reason, { code: "branch_lost" }));
   }
 
   #cancel(reason: string, toError: () => CanceledError): void {
     if (this.#drop(reason)) this.settle({ status: "rejected", reason: toError() });
-  }
-
-  /** What it is, for messages. */
-  get #label(): string {
-    return this.name === "" ? `a ${this.kind}` : `${this.kind} "${this.name}"`;
   }
 
   #drop(reason: string): boolean {

@@ -457,7 +457,7 @@ class Turn implements WindowTask {
         execution.end === undefined ? "nothing more" : "nothing more: the function had ended";
       throw this.#mismatch(event, what, execution.lastSource);
     }
-    if (!isMatch(action.draft, event))
+    if (!isMatch(action, event, execution.isSame))
       throw this.#mismatch(event, describeAction(action.draft), action.source);
     execution.bind(action, event);
   }

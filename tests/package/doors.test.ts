@@ -59,6 +59,7 @@ test("duroxide-ts", () => {
         "GuardMode",
         "HistoryEvent",
         "IdReusePolicy",
+        "InputPolicy",
         "InstanceList",
         "InstanceStatus",
         "InstanceTree",
