@@ -138,6 +138,57 @@ describe("a watch for changes of others", () => {
     watch.close();
   });
 
+  test("F13 looks often once a change came without a notice", () => {
+    const store = new SilentStore();
+    const watch = new ChangeWatch(store.connection, { file: store.file, pollMs: POLL_MS });
+    let heardCount = 0;
+    watch.add(() => {
+      heardCount += 1;
+    });
+    vi.advanceTimersByTime(HOUR_MS);
+    store.version += 1;
+    vi.advanceTimersByTime(TOLD_LOOK_MS);
+    expect(heardCount).toBe(1);
+    for (let i = 2; i < 5; i += 1) {
+      vi.advanceTimersByTime(HOUR_MS);
+      store.version += 1;
+      vi.advanceTimersByTime(QUIET_POLL_MS);
+      expect(heardCount).toBe(i);
+    }
+    watch.close();
+  });
+
+  test("F13 looks often from the first on where the file system tells of nothing", () => {
+    const store = new SilentStore();
+    const options = { file: store.file, pollMs: POLL_MS, isTold: false };
+    const watch = new ChangeWatch(store.connection, options);
+    let isHeard = false;
+    watch.add(() => {
+      isHeard = true;
+    });
+    vi.advanceTimersByTime(HOUR_MS);
+    store.version += 1;
+    vi.advanceTimersByTime(QUIET_POLL_MS);
+    expect(isHeard).toBe(true);
+    watch.close();
+  });
+
+  test("F13 looks rarely again once a change came with a notice", async () => {
+    const store = new SilentStore();
+    const options = { file: store.file, pollMs: POLL_MS, isTold: false };
+    const watch = new ChangeWatch(store.connection, options);
+    const heard = createDeferred<void>();
+    watch.add(() => heard.resolve());
+    vi.advanceTimersByTime(QUIET_MS);
+    store.version += 1;
+    writeFileSync(`${store.file}-wal`, "a commit");
+    await heard.promise; // No timer of this test rings meanwhile: it is the notice.
+    store.lookCount = 0;
+    vi.advanceTimersByTime(HOUR_MS);
+    expect(store.lookCount).toBeLessThan(HOUR_MS / TOLD_LOOK_MS + 300);
+    watch.close();
+  });
+
   test("hardly looks while nothing changes", () => {
     const store = new SilentStore();
     const watch = new ChangeWatch(store.connection, { file: store.file, pollMs: POLL_MS });

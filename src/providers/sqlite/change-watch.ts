@@ -11,6 +11,8 @@
  * I4. A commit is told of before it can be seen: SQLite writes the log, flushes it, and only then says
  *     so, in memory that nobody is told of. So looks follow each notice, and become rare step by step:
  *     a flush that takes long delays the notice of its commit by about as long again, and no more.
+ * I5. Network and virtual file systems may tell of nothing. A change that no notice came with proves
+ *     it, and one with a notice the contrary; without notices looks stay five times as rare.
  */
 
 import { realpathSync, watch, type FSWatcher } from "node:fs";
@@ -32,6 +34,8 @@ const QUIET_FACTOR = 5;
 const TOLD_LOOK_MS = 5_000;
 /** Windows may tell of a write to an open file only when it is closed. */
 const IS_TOLD = process.platform !== "win32";
+/** Quiet looks after which a change that no notice came with proves that none come: 0.75 s by default. */
+const UNTOLD_LOOKS = 4;
 
 /** The file does not say what has changed. */
 const ANYTHING: StoreChange = { hasWork: true };
@@ -44,6 +48,8 @@ export interface ChangeWatchOptions {
   readonly place?: { isGone(): boolean } | undefined;
   /** Milliseconds between two looks. */
   readonly pollMs: number;
+  /** Whether the file system tells of writes of others, until they prove it. */
+  readonly isTold?: boolean;
 }
 
 export class ChangeWatch {
@@ -54,8 +60,12 @@ export class ChangeWatch {
   #writes: FSWatcher | undefined;
   #seen: unknown;
   #unchangedLooks = 0;
+  /** (I5) */
+  #isTold: boolean;
+  #isNoticed = false;
 
   constructor(connection: Connection, options: ChangeWatchOptions) {
+    this.#isTold = options.isTold ?? true;
     this.#dataVersion = connection.prepare("pragma data_version");
     this.#options = options;
   }
@@ -121,7 +131,7 @@ export class ChangeWatch {
     const quietLooks = this.#unchangedLooks - QUIET_LOOKS;
     if (quietLooks < 0) return pollMs;
     const quietMs = pollMs * QUIET_FACTOR;
-    if (this.#writes === undefined) return quietMs;
+    if (this.#writes === undefined || !this.#isTold) return quietMs;
     return Math.max(quietMs, Math.min(TOLD_LOOK_MS, quietMs * 2 ** quietLooks));
   }
 
@@ -134,12 +144,19 @@ export class ChangeWatch {
     const version = this.#read();
     if (version !== this.#seen) {
       this.#seen = version;
+      this.#learn();
       this.#lookOften(QUIET_LOOKS);
       this.#notify();
       return;
     }
     this.#unchangedLooks += 1;
     if (this.#unchangedLooks === QUIET_LOOKS) this.#listen();
+  }
+
+  /** A change was found, with a notice or without (I5). */
+  #learn(): void {
+    if (this.#isNoticed) this.#isTold = true;
+    else if (this.#unchangedLooks >= QUIET_LOOKS + UNTOLD_LOOKS) this.#isTold = false;
   }
 
   /** While somebody writes, looking is cheaper than being told of each write. */
@@ -153,12 +170,14 @@ export class ChangeWatch {
   /** Asks to be told of the next write to the log, where every commit goes first. */
   #listen(): void {
     const { file } = this.#options;
+    this.#isNoticed = false;
     if (!IS_TOLD || file === undefined) return;
     try {
       // SQLite puts its log beside the file itself, not beside a link to it. Only the log may be
       // watched: some systems open what they watch, and closing another descriptor of the file or of
       // its index would drop SQLite's locks.
       this.#writes = watch(`${realpathSync(file)}-wal`, { persistent: false }, () => {
+        this.#isNoticed = true;
         this.#lookOften(QUIET_LOOKS_WHEN_TOLD);
         this.#look();
       });

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
 
 import { SqliteFault } from "../../../tests/support/sqlite-faults.ts";
+import { StoreUnderTest } from "../../../tests/support/sqlite-store.ts";
+import { findBinding } from "./binding.ts";
+import { openDatabase } from "./driver.ts";
 import { Gate } from "./gate.ts";
 
 describe("Gate", () => {
@@ -42,12 +45,42 @@ describe("Gate", () => {
   test("gives up after the timeout, and goes on for the others", async () => {
     const gate = new Gate(5, "store");
     await gate.enter();
+    gate.noteTransaction();
     await expect(gate.pass(() => 1)).rejects.toThrowErrorMatchingInlineSnapshot(
       `[ProviderError: Cannot use store now: a transaction of this process has been open for too long; keep transactions short, and pass them to every call that is awaited inside of them]`,
     );
     await expect(gate.enter()).rejects.toMatchObject({ code: "store_busy", retryable: true });
     gate.leave();
     await expect(gate.pass(() => 1)).resolves.toBe(1);
+  });
+
+  test("F57 blames no transaction of this process for a lock of another one", async () => {
+    const gate = new Gate(20, "store");
+    const busy = (): never => {
+      throw new SqliteFault(5);
+    };
+    const first = gate.pass(busy).catch((error: unknown) => error);
+    await expect(gate.pass(() => 1)).rejects.toThrowErrorMatchingInlineSnapshot(
+      `[ProviderError: Cannot use store: another process or connection holds its lock; end its transaction, or raise busyTimeout]`,
+    );
+    await expect(first).resolves.toMatchObject({ errcode: 5 });
+    await gate.enter();
+    await expect(gate.enter()).rejects.toThrow("another process or connection holds its lock");
+  });
+
+  test("F57 says so to each call that waits for the lock of another connection", async () => {
+    const store = await StoreUnderTest.open("file", { busyTimeout: 20 });
+    const other = openDatabase(await findBinding(), store.file!);
+    other.exec("begin immediate");
+    const calls = [store.start("a"), store.start("b"), store.provider.transaction(async () => 1)];
+    for (const result of await Promise.allSettled(calls)) {
+      expect(result).toMatchObject({
+        reason: { code: "store_busy", message: expect.stringContaining("holds its lock") },
+      });
+    }
+    other.exec("rollback");
+    other.close();
+    await store.start("c");
   });
 
   test("tries again while another process holds the lock, and keeps the order", async () => {

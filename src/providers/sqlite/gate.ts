@@ -9,7 +9,7 @@
 import { Timer } from "../../foundation/timer.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import { waitWhileBusy } from "./busy.ts";
-import { isBusy } from "./store-errors.ts";
+import { BusyError, isBusy, toProviderError } from "./store-errors.ts";
 
 type LetIn = () => void;
 
@@ -18,6 +18,8 @@ export class Gate {
   readonly #subject: string;
   readonly #waiting = new Set<LetIn>();
   #isTaken = false;
+  /** Whether a transaction of the user is inside, and not a write that waits for the file's lock. */
+  #hasTransaction = false;
 
   /** @param timeoutMs - Longest wait for the gate, and again for the lock behind it */
   constructor(timeoutMs: number, subject: string) {
@@ -69,7 +71,13 @@ export class Gate {
     });
   }
 
+  /** The one inside has begun a transaction of the user. */
+  noteTransaction(): void {
+    this.#hasTransaction = true;
+  }
+
   leave(): void {
+    this.#hasTransaction = false;
     const [next] = this.#waiting; // (I1)
     if (next === undefined) {
       this.#isTaken = false;
@@ -80,6 +88,7 @@ export class Gate {
   }
 
   #tooLong(): ProviderError {
+    if (!this.#hasTransaction) return toProviderError(new BusyError(), "use", this.#subject);
     return new ProviderError(
       "store_busy",
       `Cannot use ${this.#subject} now: a transaction of this process has been open for too long; ` +

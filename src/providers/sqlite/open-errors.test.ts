@@ -198,7 +198,7 @@ describe("SqliteProvider.open()", () => {
     const error = await openError(file);
     expect(error).toMatchObject({ code: "store_busy", retryable: true });
     expect(error.text).toMatchInlineSnapshot(
-      `"Cannot open store "<folder>/store.db": another process holds its lock; end that process or its transaction, or raise busyTimeout"`,
+      `"Cannot open store "<folder>/store.db": another process or connection holds its lock; end its transaction, or raise busyTimeout"`,
     );
     const opening = SqliteProvider.open(file);
     locker.exec("rollback");

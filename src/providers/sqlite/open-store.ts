@@ -14,15 +14,13 @@ import { dirname, resolve } from "node:path";
 import { ProviderError } from "../../provider/errors.ts";
 import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
+import { MEMORY } from "./file-name.ts";
 import { FileInPlace } from "./file-in-place.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
 import { disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
 import { isNotDatabase, resultCodeOf, toProviderError } from "./store-errors.ts";
 import { waitWhileBusy } from "./busy.ts";
-
-/** The name of a store that lives in this process alone. */
-export const MEMORY = ":memory:";
 
 /**
  * A checkpoint rewrites each page once however often it changed, so a longer log means fewer

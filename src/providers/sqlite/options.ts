@@ -36,7 +36,8 @@ export interface SqliteOptions {
   /**
    * How often to look whether another process has changed the file. After 200 looks without a change
    * the operating system tells of the next write, and looks become rare, down to one in five seconds;
-   * on Windows, and where there are no watches left, five times as rare.
+   * on Windows, on network and virtual file systems that tell of nothing, and where there are no
+   * watches left, five times as rare.
    *
    * @default 10 milliseconds
    */

@@ -51,10 +51,12 @@ import {
   toFilter,
 } from "./claims.ts";
 import { listExecutions } from "./executions.ts";
+import { tellsOfWrites } from "./file-system.ts";
+import { MEMORY, parseFileName } from "./file-name.ts";
 import { Gate } from "./gate.ts";
 import type { KeyValueMap } from "./key-values.ts";
 import { Listing } from "./listing.ts";
-import { MEMORY, type OpenStore, openStore } from "./open-store.ts";
+import { type OpenStore, openStore } from "./open-store.ts";
 import { parseOptions, type SqliteOptions, type StoreSettings } from "./options.ts";
 import { type ProcessIdentity, readProcessIdentity } from "./process-identity.ts";
 import { toProviderError } from "./store-errors.ts";
@@ -87,7 +89,12 @@ export class SqliteProvider implements Provider {
     this.#tables = prepareTables(store.connection);
     this.#listing = new Listing(store.connection, this.#tables.instances);
     const { place, file } = store; // Nobody else can reach the memory of this process.
-    this.#watch = new ChangeWatch(store.connection, { file, place, pollMs: settings.changePollMs });
+    this.#watch = new ChangeWatch(store.connection, {
+      file,
+      place,
+      pollMs: settings.changePollMs,
+      isTold: file === undefined || tellsOfWrites(file),
+    });
     this.#gate = new Gate(settings.busyTimeoutMs, store.subject);
     this.#shared = new Transactions({
       store,
@@ -103,7 +110,7 @@ export class SqliteProvider implements Provider {
   /**
    * Opens a file, and creates it when it does not exist.
    *
-   * @param file - A path; `:memory:` for a store that lives in this process alone
+   * @param file - A path, or a URL of a file; `:memory:` for a store that lives in this process alone
    * @throws ProviderError
    * - `store_not_found`: its folder does not exist; also thrown by every call once the file, its log
    *   or its index was removed or replaced
@@ -114,11 +121,12 @@ export class SqliteProvider implements Provider {
    * - `store_busy`: another process kept it locked for longer than `busyTimeout`
    * - `store_corrupt`: it is damaged
    * - `sqlite_binding_missing`: there is no SQLite for this Node
-   * @throws UsageError `invalid_duration` for an option
+   * @throws UsageError `invalid_duration` for an option; `invalid_argument` for what is no path, such
+   *   as a connection string
    */
-  static async open(file: string, options: SqliteOptions = {}): Promise<SqliteProvider> {
+  static async open(file: string | URL, options: SqliteOptions = {}): Promise<SqliteProvider> {
     const settings = parseOptions(options);
-    return new SqliteProvider(await openStore(file, settings), settings);
+    return new SqliteProvider(await openStore(parseFileName(file), settings), settings);
   }
 
   /** Opens a store that lives in this process and ends with it; any number of runtimes may share it. */

@@ -5,10 +5,13 @@
  * exception is a binding that forgets the number, see {@link resultCodeOf}.
  */
 
+import { readdirSync } from "node:fs";
+
 import { ProviderError, type ProviderErrorCode } from "../../provider/errors.ts";
 
 const BUSY = 5;
 const LOCKED = 6;
+const CANTOPEN = 14;
 const NOTADB = 26;
 
 /** Primary result codes of SQLite that this store tells apart. */
@@ -26,7 +29,7 @@ const PRIMARY_CODES: Readonly<Record<string, number>> = {
   CORRUPT: 11,
   NOTFOUND: 12,
   FULL: 13,
-  CANTOPEN: 14,
+  CANTOPEN,
   PROTOCOL: 15,
   SCHEMA: 17,
   TOOBIG: 18,
@@ -67,8 +70,8 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
   [BUSY]: {
     code: "store_busy",
     retryable: true,
-    is: "another process holds its lock",
-    advice: "end that process or its transaction, or raise busyTimeout",
+    is: "another process or connection holds its lock",
+    advice: "end its transaction, or raise busyTimeout",
   },
   7: { ...RETRY_FAILED, is: "SQLite is out of memory", advice: "give the process more memory" },
   8: {
@@ -86,10 +89,10 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
     advice: "restore it from a backup",
   },
   13: { ...RETRY_FAILED, is: "the disk is full", advice: "free some space" },
-  14: {
+  [CANTOPEN]: {
     ...RETRY_FAILED,
     is: "a file of the store cannot be opened",
-    advice: "check the folder, its permissions and the limit of open files",
+    advice: "check the folder and its permissions",
   },
   15: { ...RETRY_FAILED, is: "another process is changing its lock", advice: "try again" },
   17: { ...RETRY_FAILED, is: "its tables were changed meanwhile", advice: "try again" },
@@ -105,6 +108,12 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
     is: "the file is no SQLite database any more",
     advice: "restore it from a backup",
   },
+};
+
+const NO_DESCRIPTORS: Verdict = {
+  ...RETRY_FAILED,
+  is: "this process has no free file descriptors",
+  advice: "close files and sockets, or raise their limit (`ulimit -n`)",
 };
 
 const UNKNOWN: Verdict = {
@@ -166,7 +175,9 @@ export function toProviderError(error: unknown, doing: string, subject: string):
   if (error instanceof ProviderError) return error;
   const resultCode = resultCodeOf(error);
   const primary = primaryCodeOf(error) ?? -1;
-  const verdict = VERDICTS[primary === LOCKED ? BUSY : primary] ?? UNKNOWN;
+  const isShort = primary === CANTOPEN && hasNoDescriptors();
+  const known = VERDICTS[primary === LOCKED ? BUSY : primary] ?? UNKNOWN;
+  const verdict = isShort ? NO_DESCRIPTORS : known;
   return new ProviderError(
     verdict.code,
     `Cannot ${doing} ${subject}: ${verdict.is}; ${verdict.advice}`,
@@ -176,6 +187,17 @@ export function toProviderError(error: unknown, doing: string, subject: string):
       ...(resultCode !== undefined && { details: { resultCode } }),
     },
   );
+}
+
+/** SQLite does not say why it could not open a file: a look at any folder needs a descriptor, too. */
+function hasNoDescriptors(): boolean {
+  try {
+    readdirSync("/");
+    return false;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "EMFILE" || code === "ENFILE";
+  }
 }
 
 function primaryCodeOf(error: unknown): number | undefined {

@@ -161,7 +161,7 @@ export class Transactions implements ProviderTransactions {
   }
 
   async #begin(): Promise<Desk> {
-    const { store, tables, busyTimeoutMs } = this.#parts;
+    const { store, tables, gate, busyTimeoutMs } = this.#parts;
     try {
       return await waitWhileBusy(busyTimeoutMs, () => {
         store.place?.assert(); // Or one more connection would create another file.
@@ -171,6 +171,7 @@ export class Transactions implements ProviderTransactions {
           this.#spare = { connection, tables: isOwn ? prepareTables(connection) : tables };
         }
         this.#spare.connection.begin();
+        gate.noteTransaction();
         return this.#spare;
       });
     } catch (error) {
