@@ -8,6 +8,7 @@
  * E1. An instance whose turns always come first is asked to end itself, too: its next turn does.
  */
 
+import { host } from "../foundation/host.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
 import { systemRandom } from "../foundation/random.ts";
@@ -185,7 +186,5 @@ async function terminateChildren(connection: Connection, parentId: string): Prom
 }
 
 function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
+  return host.sleep(ms);
 }

@@ -6,7 +6,7 @@
  * each enters a context by itself and inherits none.
  */
 
-import { AsyncResource } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -38,5 +38,20 @@ export class AsyncContext {
   bind<F extends AnyFunction>(work: F): F {
     const bound = (...args: never[]): unknown => this.run(() => work(...args));
     return bound as F;
+  }
+}
+
+/** A value that code keeps across its awaits, whoever resumes it. */
+export class AsyncMark<T> {
+  readonly #storage = new AsyncLocalStorage<T>();
+
+  /** Undefined in code that was not begun under a mark. */
+  get current(): T | undefined {
+    return this.#storage.getStore();
+  }
+
+  /** Calls `work` under the mark. */
+  run(value: T, work: () => void): void {
+    this.#storage.run(value, work);
   }
 }

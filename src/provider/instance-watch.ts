@@ -9,6 +9,7 @@
  * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
  */
 
+import { AsyncContext } from "../foundation/async-context.ts";
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/errors.ts";
 import { Timer, toTimerMs } from "../foundation/timer.ts";
@@ -118,10 +119,13 @@ export class InstanceWatch {
     const waiters = this.#waiters.get(instanceId) ?? new Set();
     this.#waiters.set(instanceId, waiters);
     waiters.add(waiter);
-    this.#endWatch ??= this.#provider.watch(({ instanceIds }) => {
-      if (instanceIds === undefined) this.notifyAll();
-      else for (const id of instanceIds) this.notify(id);
-    });
+    // It serves everybody who waits, in nobody's context.
+    this.#endWatch ??= AsyncContext.root.run(() =>
+      this.#provider.watch(({ instanceIds }) => {
+        if (instanceIds === undefined) this.notifyAll();
+        else for (const id of instanceIds) this.notify(id);
+      }),
+    );
     this.#safetyPoll ??= host.setInterval(
       () => {
         this.notifyAll();

@@ -13,6 +13,7 @@
  * I4. Code that catches refusals in a loop is put to sleep, so that it cannot keep the host busy.
  */
 
+import { AsyncContext } from "../foundation/async-context.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { Fifo } from "../foundation/fifo.ts";
 import { notAValue, type Codec } from "../foundation/json.ts";
@@ -60,6 +61,12 @@ export interface ExecutionOptions {
   readonly instanceId: string;
   readonly codec: Codec;
   readonly guards: GuardMode;
+  /**
+   * Where the code of the user runs.
+   *
+   * @default the context of the caller
+   */
+  readonly context?: AsyncContext | undefined;
   /** Largest encoded value in UTF-8 bytes. */
   readonly payloadBytesMax: number;
   /** Records the line of user code behind each action; costs time, used to explain a divergence. */
@@ -79,6 +86,7 @@ const REFUSALS_MAX = 100;
 export class Execution implements OperationOwner {
   readonly instanceId: string;
   readonly guards: GuardMode;
+  readonly context: AsyncContext;
   readonly ledger: Ledger = new Ledger();
   /** Emitted, not yet numbered or matched, oldest first. */
   readonly actions: Fifo<Action> = new Fifo<Action>();
@@ -122,7 +130,8 @@ export class Execution implements OperationOwner {
   #refusalCount = 0;
 
   constructor(options: ExecutionOptions) {
-    this.#options = options;
+    this.context = options.context ?? AsyncContext.capture();
+    this.#options = { ...options, context: this.context };
     this.#definition = options.definition;
     this.instanceId = options.instanceId;
     this.#codec = options.codec;

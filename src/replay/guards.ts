@@ -2,12 +2,20 @@
  * Catches the common ways to be nondeterministic in the act: while a window is open, the globals
  * below throw (or warn) and name the `ctx` method to use instead.
  *
- * Boundary: replaces globals only for a round of windows, in which no code of the host runs, and puts
- * back exactly what it found, so that the host, its tests and its fake timers never notice.
+ * Boundary: replaces globals only for a round of windows, and puts back exactly what it found, so that
+ * the host, its tests and its fake timers never notice.
+ *
+ * I1. Orchestration code is what carries the mark of the execution whose window is open: its function,
+ *     what that calls, and what continues after its awaits. All other code gets the real thing, also
+ *     inside of a window: code of the host after an `await` of a promise that the orchestration has
+ *     resolved, and callbacks that are bound to another context.
+ * I2. A listener that orchestration code calls through an emitter may be anybody's: it gets the real
+ *     thing, and the use is logged.
  */
 
 import { NondeterminismError } from "../orchestration/errors.ts";
-import { findCaller, type Boundary } from "./source.ts";
+import { findCaller, isInListener, type Boundary } from "./source.ts";
+import { thread } from "./thread.ts";
 
 /** What happens when orchestration code uses a guarded global. @default "error" */
 export type GuardMode = "error" | "warn" | "off";
@@ -21,26 +29,43 @@ export interface GuardTrip {
   /** The line of user code. */
   readonly source: string | undefined;
   readonly stack: string | undefined;
+  /** False in a listener that the orchestration has called: it may be anybody's. */
+  readonly isCertain: boolean;
+}
+
+/** Who is watched now. */
+export interface GuardWatch {
+  mode: GuardMode;
+  /** The execution whose window is open. */
+  owner: object | undefined;
+  report: ((trip: GuardTrip) => void) | undefined;
 }
 
 type AnyFunction = (this: unknown, ...args: unknown[]) => unknown;
 
 const INSTEAD_OF_TIMERS = "ctx.scheduleTimer(delay)";
-const RealDate = globalThis.Date;
 
-let mode: GuardMode = "off";
-let report: ((trip: GuardTrip) => void) | undefined;
-
-/** Reports a use; in mode "error" it throws at the very line that is at fault. */
+/** Reports a use; in mode "error" it throws at the very line that is at fault. (I1, I2) */
 function trip(what: string, instead: string, boundary: Boundary): void {
-  if (report === undefined) return;
+  const { mode, owner, report } = thread.guards;
+  if (report === undefined || thread.code.current !== owner) return;
   const { source, stack } = findCaller(boundary, what);
-  report({ what, instead, source, stack });
-  if (mode === "error") throw guardError({ what, instead, source, stack });
+  const found: GuardTrip = { what, instead, source, stack, isCertain: !isInListener(stack) };
+  report(found);
+  if (mode === "error" && found.isCertain) throw guardError(found);
+}
+
+/** What a listener has used: the value is given, and this is logged. */
+export function describeListener({ what, instead, source }: GuardTrip): string {
+  return (
+    `A listener that an orchestration has called uses ${what}${source === undefined ? "" : ` (${source})`}: ` +
+    `it gives another value on replay; if the orchestration needs it, use ${instead} there`
+  );
 }
 
 /** The error that orchestration code gets for a use of something guarded. */
-export function guardError({ what, instead, source, stack }: GuardTrip): NondeterminismError {
+export function guardError(trip: GuardTrip): NondeterminismError {
+  const { what, instead, source, stack } = trip;
   return new NondeterminismError({
     code: "guard_violation",
     actual: what,
@@ -66,8 +91,8 @@ export function guarded<F>(original: F, what: string, instead: string): F {
   return Object.assign(wrapper, original);
 }
 
-function createGuardedDate(): DateConstructor {
-  const now = guarded(RealDate.now.bind(RealDate), "Date.now()", "ctx.utcNowMs()");
+function createGuardedDate(original: DateConstructor): DateConstructor {
+  const now = guarded(original.now.bind(original), "Date.now()", "ctx.utcNowMs()");
   const construct: ProxyHandler<DateConstructor>["construct"] = (target, args, newTarget) => {
     if (args.length === 0) trip("new Date()", "ctx.utcNow()", construct as Boundary);
     return Reflect.construct(target, args, newTarget === date ? target : newTarget) as Date;
@@ -76,7 +101,7 @@ function createGuardedDate(): DateConstructor {
     trip("Date()", "ctx.utcNow()", apply);
     return target();
   };
-  const date: DateConstructor = new Proxy(RealDate, {
+  const date: DateConstructor = new Proxy(original, {
     construct,
     apply,
     get: (target, key, receiver) =>
@@ -95,6 +120,7 @@ const PERFORMANCE_GUARDS = [["now", "performance.now()", "ctx.utcNowMs()"]] as c
 interface Guard {
   readonly target: Record<string, unknown>;
   readonly key: string;
+  readonly original: unknown;
   readonly replacement: unknown;
 }
 
@@ -102,18 +128,22 @@ function createGuards(): readonly Guard[] {
   const onGlobal = (key: string, what: string, instead: string): Guard => ({
     target: globalThis,
     key,
+    original: (globalThis as Record<string, unknown>)[key],
     replacement: guarded((globalThis as Record<string, unknown>)[key], what, instead),
   });
+  const { Date, Math } = globalThis;
   return [
     {
       target: Math as unknown as Record<string, unknown>,
       key: "random",
+      original: Math.random,
       replacement: guarded(Math.random.bind(Math), "Math.random()", "ctx.random()"),
     },
     {
       target: globalThis,
       key: "Date",
-      replacement: createGuardedDate(),
+      original: Date,
+      replacement: createGuardedDate(Date),
     },
     onGlobal("setTimeout", "setTimeout()", INSTEAD_OF_TIMERS),
     onGlobal("setInterval", "setInterval()", INSTEAD_OF_TIMERS),
@@ -145,10 +175,11 @@ function guardMethods(
  */
 export function raiseGuards(): () => void {
   if (guards === undefined) {
-    guards = createGuards();
     guardMethods(globalThis.crypto, CRYPTO_GUARDS);
     guardMethods(globalThis.performance, PERFORMANCE_GUARDS);
   }
+  // Host code keeps what it has, such as the fake timers of a test. (I1)
+  if (guards?.every(isInPlace) !== true) guards = createGuards();
   for (let i = 0; i < guards.length; i += 1) {
     const { target, key, replacement } = guards[i] as Guard;
     found[i] = target[key];
@@ -156,6 +187,10 @@ export function raiseGuards(): () => void {
     Reflect.set(target, key, replacement);
   }
   return lowerGuards;
+}
+
+function isInPlace({ target, key, original }: Guard): boolean {
+  return target[key] === original;
 }
 
 function lowerGuards(): void {
@@ -169,13 +204,20 @@ function lowerGuards(): void {
 /**
  * Reports each use of something guarded from now on.
  *
- * @param wantedMode - "off" reports nothing
+ * @param mode - "off" reports nothing
+ * @param owner - The execution whose code is meant
  */
-export function watchGuards(wantedMode: GuardMode, onTrip: (trip: GuardTrip) => void): void {
-  mode = wantedMode;
-  report = wantedMode === "off" ? undefined : onTrip;
+export function watchGuards(
+  mode: GuardMode,
+  owner: object,
+  report: (trip: GuardTrip) => void,
+): void {
+  thread.guards.mode = mode;
+  thread.guards.owner = owner;
+  thread.guards.report = mode === "off" ? undefined : report;
 }
 
 export function unwatchGuards(): void {
-  report = undefined;
+  thread.guards.report = undefined;
+  thread.guards.owner = undefined;
 }

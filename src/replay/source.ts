@@ -39,10 +39,24 @@ export function findUserFrame(stack: string | undefined): string | undefined {
   return undefined;
 }
 
+/** Frames of what calls listeners, in Node, Bun and Deno. */
+const EMITTER = /node:events|node:internal\/event_target|node:diagnostics_channel|ext:\S*event/;
+
+/** Whether an event emitter has called what is on top of the stack. */
+export function isInListener(stack: string | undefined): boolean {
+  return stack !== undefined && EMITTER.test(stack);
+}
+
+/** How far down the stack of a caller is searched. */
+const CALLER_FRAMES_MAX = 100;
+
 /** @param message - The first line of the stack */
 export function findCaller(boundary: Boundary, message: string): Caller {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = Math.max(limit, CALLER_FRAMES_MAX);
   const error = new Error(message);
   Error.captureStackTrace(error, boundary);
+  Error.stackTraceLimit = limit;
   return { source: findUserFrame(error.stack), stack: error.stack };
 }
 

@@ -3,8 +3,9 @@
  *
  * Each delivery gets a *window*: a macrotask of its own in which one future is resolved, followed by
  * the microtasks that this causes. The next macrotask closes the window. So everything that runs
- * while a window is open is code of the one orchestration that the window belongs to, and every
- * promise combinator sees completions one by one, in recorded order.
+ * while a window is open is code of the one orchestration that the window belongs to, or code of the
+ * host that one of its promises has resumed; and every promise combinator sees completions one by one,
+ * in recorded order.
  *
  * Boundary: knows nothing of histories; drives {@link WindowTask}s.
  *
@@ -12,11 +13,13 @@
  *     tasks are called after the last window of a round has been closed.
  * I2. Windows of one round follow each other without a return to the event loop in between; a round
  *     ends after `ROUND_MS` or `ROUND_WINDOWS`, so that a host's own work is never kept waiting.
- * I3. A rejected promise that nobody has awaited by the end of its window does not reach the host's
- *     `unhandledRejection`: a helper started early or a losing branch must not end the process.
+ * I3. Each task runs in its own context, whoever has armed the round: code of the user that begins in
+ *     a window is in the context of its runtime, and marked as the execution's.
+ * I4. All copies of the package in a thread share one loop.
  * (Semantics section 34, notes 1 to 3; design/engine.md "One turn".)
  */
 
+import type { AsyncContext } from "../foundation/async-context.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { host } from "../foundation/host.ts";
 import {
@@ -26,10 +29,16 @@ import {
   type GuardMode,
   type GuardTrip,
 } from "./guards.ts";
+import { interceptRejections } from "./rejections.ts";
+import { thread } from "./thread.ts";
 
 /** Something that needs windows. */
 export interface WindowTask {
   readonly guards: GuardMode;
+  /** The execution whose code runs. */
+  readonly owner: object;
+  /** Where that code and {@link onFinished} run. */
+  readonly context: AsyncContext;
   /** Outside any window: does what needs no user code. True when a delivery is ready. */
   advance(): boolean;
   /** Inside a window: makes the delivery. */
@@ -43,16 +52,23 @@ export interface WindowTask {
 const ROUND_WINDOWS = 128;
 const ROUND_MS = 4;
 
-class TurnLoop {
+export class TurnLoop {
   /** Used as a stack of work to be done next; windows of one task stay together. */
   #ready: WindowTask[] = [];
   #current: WindowTask | undefined;
   #lowerGuards: (() => void) | undefined;
   #finished: WindowTask[] = [];
   #isArmed = false;
-  #isInterceptingRejections = false;
   #roundEndsMs = 0;
   #windowsUsed = 0;
+
+  constructor() {
+    interceptRejections({
+      // Without guards nothing is marked: then all that happens in a window counts as the code's.
+      isOurs: () => thread.code.current !== undefined || this.#current?.guards === "off",
+      isWindowOpen: () => this.#current !== undefined,
+    });
+  }
 
   /** The task whose window is open. */
   get current(): WindowTask | undefined {
@@ -65,7 +81,6 @@ class TurnLoop {
   }
 
   run(task: WindowTask): void {
-    this.#interceptRejections();
     this.#ready.push(task);
     this.#arm();
   }
@@ -104,9 +119,13 @@ class TurnLoop {
     if (task.guards !== "off") {
       // Once per round: writing globals costs more than the rest of a window.
       this.#lowerGuards ??= raiseGuards();
-      watchGuards(task.guards, this.#onGuardTrip);
+      watchGuards(task.guards, task.owner, this.#onGuardTrip);
     }
-    task.deliver();
+    task.context.run(() => {
+      // Marking costs something on Node 20 and 22, and only guards need it.
+      if (task.guards === "off") task.deliver();
+      else thread.code.run(task.owner, () => task.deliver());
+    });
   };
 
   #closeWindow(): void {
@@ -131,21 +150,9 @@ class TurnLoop {
     this.#ready.reverse();
     this.#isArmed = false;
     if (this.#ready.length > 0) this.#arm();
-    for (const task of finished) task.onFinished();
+    for (const task of finished) task.context.run(() => task.onFinished());
   };
-
-  /** (I3) Node reports unhandled rejections through `process.emit` before the next macrotask. */
-  #interceptRejections(): void {
-    if (this.#isInterceptingRejections) return;
-    this.#isInterceptingRejections = true;
-    const emit = process.emit.bind(process) as (...args: unknown[]) => boolean;
-    const intercepting = (...args: unknown[]): boolean => {
-      const isAboutRejection = args[0] === "unhandledRejection" || args[0] === "rejectionHandled";
-      return isAboutRejection && this.#current !== undefined ? true : emit(...args);
-    };
-    process.emit = intercepting as typeof process.emit;
-  }
 }
 
-/** The one loop of this process: windows are a property of the thread, not of a runtime. */
-export const turnLoop: TurnLoop = new TurnLoop();
+/** The one loop of this thread: windows are a property of the thread, not of a runtime. (I4) */
+export const turnLoop: TurnLoop = (thread.loop ??= new TurnLoop());

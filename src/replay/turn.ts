@@ -12,6 +12,7 @@
  * (Semantics sections 3, 5, 6, 8, 9, 11, 12.)
  */
 
+import type { AsyncContext } from "../foundation/async-context.ts";
 import { EVENT_ID_MAX } from "../foundation/limits.ts";
 import { describeEvent } from "../history/describe.ts";
 import {
@@ -41,7 +42,7 @@ import {
 import type { Execution } from "./execution.ts";
 import { assertFaithful } from "./fidelity.ts";
 import type { GuardMode, GuardTrip } from "./guards.ts";
-import { guardError } from "./guards.ts";
+import { describeListener, guardError } from "./guards.ts";
 import type { Operation } from "./operation.ts";
 import { turnLoop, type WindowTask } from "./turn-loop.ts";
 
@@ -116,8 +117,18 @@ class Turn implements WindowTask {
   get guards(): GuardMode {
     return this.#execution.guards;
   }
+  get owner(): object {
+    return this.#execution;
+  }
+  get context(): AsyncContext {
+    return this.#execution.context;
+  }
 
   onGuardTrip(trip: GuardTrip): void {
+    if (!trip.isCertain) {
+      this.#execution.trace("warn", describeListener(trip), undefined);
+      return;
+    }
     if (this.guards === "error") {
       this.#execution.violation ??= guardError(trip).divergence;
       return;

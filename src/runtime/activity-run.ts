@@ -89,8 +89,12 @@ export class ActivityRun {
     return this.#controller.signal;
   }
 
-  /** Runs the user's function; never rejects because of it. */
-  async start(): Promise<RunEnd> {
+  /** Runs the user's function in the context of the runtime; never rejects because of it. */
+  start(): Promise<RunEnd> {
+    return this.#settings.context.run(() => this.#start());
+  }
+
+  async #start(): Promise<RunEnd> {
     const { crashes } = this.claimed;
     if (crashes >= this.#settings.attemptsMax)
       return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.attemptsMax) };

@@ -23,8 +23,16 @@ export function createExecution(
   instanceId: string,
   keyValues?: ClaimedInstance["keyValues"],
 ): Execution {
-  const { codec, guards, payloadBytesMax } = settings;
-  return new Execution({ definition, instanceId, keyValues, codec, guards, payloadBytesMax });
+  const { codec, guards, context, payloadBytesMax } = settings;
+  return new Execution({
+    definition,
+    instanceId,
+    keyValues,
+    codec,
+    guards,
+    context,
+    payloadBytesMax,
+  });
 }
 
 export function takeIn(claimed: ClaimedInstance, settings: RuntimeSettings): Intake {

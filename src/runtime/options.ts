@@ -1,5 +1,6 @@
 /** Every option of a runtime, with unit, bounds and default, and their validation. */
 
+import { AsyncContext } from "../foundation/async-context.ts";
 import { DURATION_MS_MAX, parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
@@ -84,6 +85,8 @@ export interface RuntimeSettings {
   readonly codec: Codec;
   readonly payloadBytesMax: number;
   readonly logger: Logger;
+  /** The context of the caller of `Runtime.start`: code of the user runs in it, and in no other. */
+  readonly context: AsyncContext;
   readonly workerId: string;
 }
 
@@ -141,6 +144,7 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     codec: toCodec(options.codec ?? jsonCodec),
     payloadBytesMax: count("payloadBytesMax", options.payloadBytesMax ?? PAYLOAD_BYTES_MAX, 1),
     logger: neverThrowing(options.logger ?? consoleLogger()),
+    context: AsyncContext.capture(),
     workerId: text("workerId", options.workerId ?? randomName),
   };
 }

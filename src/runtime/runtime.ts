@@ -12,6 +12,7 @@ import type {
   DeliveredMessage,
   InstanceKey,
   StartRequest,
+  StoreChange,
   WriteOutcome,
 } from "../provider/provider.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
@@ -54,9 +55,9 @@ export class Runtime implements AsyncDisposable {
     this.#hub = StoreHub.of(provider);
     this.#due = new DueAlarm(
       () => provider.nowMs(),
-      () => {
+      settings.context.bind(() => {
         this.#wake();
-      },
+      }),
     );
     this.#nodes = new NodeKeeper(
       { provider, label: workerId, leaseMs, code: toNodeCode(settings), logger },
@@ -115,42 +116,47 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { store } = this.#settings;
+    const { store, context } = this.#settings;
     await this.#nodes.acquire();
     await this.#nodes.announce();
+    // Others call these from contexts of their own.
     const local: LocalRuntime = {
       get isGathering() {
         return turnLoop.isBusy;
       },
-      tryStart: (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
-        this.#orchestrations.tryStart(request, retryMs),
+      tryStart: context.bind(
+        (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
+          this.#orchestrations.tryStart(request, retryMs),
+      ),
       isRunning: (instanceId: string, runId?: string) =>
         this.#orchestrations.isRunning(instanceId, runId),
-      onCanceled: (key: InstanceKey, activities: readonly ActivityKey[]) => {
+      onCanceled: context.bind((key: InstanceKey, activities: readonly ActivityKey[]) => {
         this.#activities.cancel(key, activities);
-      },
-      onEnded: (key: InstanceKey) => {
+      }),
+      onEnded: context.bind((key: InstanceKey) => {
         this.#orchestrations.onEnded(key);
-      },
-      onDelivered: (messages: readonly DeliveredMessage[]) => {
+      }),
+      onDelivered: context.bind((messages: readonly DeliveredMessage[]) => {
         this.#orchestrations.onDelivered(messages);
-      },
-      onActivitiesReady: () => {
+      }),
+      onActivitiesReady: context.bind(() => {
         this.#activities.claimMore();
-      },
+      }),
       onDue: (dueMs: number) => {
         this.#due.note(dueMs);
       },
-      onUncertain: () => {
+      onUncertain: context.bind(() => {
         this.#wake();
-      },
+      }),
     };
     this.#leaveHub = this.#hub.join(local);
-    this.#endWatch = store.watch(({ hasWork, instanceIds }) => {
-      if (instanceIds !== undefined) void this.#orchestrations.onChanged(instanceIds);
-      this.#activities.onChanged(instanceIds);
-      if (hasWork) this.#wake();
-    });
+    this.#endWatch = store.watch(
+      context.bind(({ hasWork, instanceIds }: StoreChange) => {
+        if (instanceIds !== undefined) void this.#orchestrations.onChanged(instanceIds);
+        this.#activities.onChanged(instanceIds);
+        if (hasWork) this.#wake();
+      }),
+    );
     this.#nodes.start();
     this.#activities.start();
     // The dead are buried before their work is looked for; a store that does not answer is asked again.
