@@ -43,21 +43,35 @@ function original<K extends keyof Globals>(name: K): Globals[K] {
 const date = original("Date");
 const performance = original("performance");
 
-export const host = {
+export interface Host extends Pick<
+  Globals,
+  | "setImmediate"
+  | "setTimeout"
+  | "setInterval"
+  | "clearTimeout"
+  | "clearInterval"
+  | "queueMicrotask"
+> {
+  /** Wall-clock time in milliseconds since the Unix epoch. */
+  nowMs(): number;
+  /** A clock that only goes forward, in milliseconds from an arbitrary start. */
+  monotonicMs(): number;
+  /** Resolves after the time has passed, in milliseconds. */
+  sleep(ms: number): Promise<void>;
+}
+
+export const host: Host = {
   setImmediate: AsyncContext.root.bind(original("setImmediate")), // (I2)
   setTimeout: AsyncContext.root.bind(original("setTimeout")),
   setInterval: AsyncContext.root.bind(original("setInterval")),
   queueMicrotask: AsyncContext.root.bind(original("queueMicrotask")),
   clearTimeout: original("clearTimeout"),
   clearInterval: original("clearInterval"),
-  /** Wall-clock time in milliseconds since the Unix epoch. */
   nowMs: date.now.bind(date),
-  /** A clock that only goes forward, in milliseconds from an arbitrary start. */
   monotonicMs: performance.now.bind(performance),
-  /** Resolves after the time has passed, in milliseconds. */
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
       host.setTimeout(resolve, ms);
     });
   },
-} as const;
+};
