@@ -337,8 +337,9 @@ export class ReferenceStore implements Provider {
 
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const watcher of this.#data.watchers) {
-      if (watcher.connection === this) this.#data.watchers.delete(watcher);
+    for (const watcher of [...this.#data.watchers]) {
+      if (watcher.connection !== this || !this.#data.watchers.delete(watcher)) continue;
+      watcher.listener({ hasWork: true }); // Those who wait find it closed.
     }
   }
 

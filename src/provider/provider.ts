@@ -597,7 +597,8 @@ export interface Provider extends AsyncDisposable {
 
   /**
    * Calls `listener` soon after another process may have changed the store, and misses nothing for
-   * good: a store whose notifications may be lost asks again by itself, slowly.
+   * good: a store whose notifications may be lost asks again by itself, slowly. {@link close} calls it
+   * once more, so that those who wait learn of it.
    *
    * @returns A function that ends the watch
    */

@@ -22,6 +22,13 @@ export interface RuntimeOptions {
   readonly activityConcurrency?: number;
   /** Most instances with a turn under way at once, 1 or more. @default 1000 */
   readonly orchestrationConcurrency?: number;
+  /**
+   * How long {@link Runtime.start} waits for a store that cannot be reached, or is busy, before it
+   * rejects with what the store says; 0 asks once.
+   *
+   * @default 0
+   */
+  readonly waitForStore?: DurationInput;
   /** How long work stays with a runtime that has died; 200 ms to a day. @default "10s" */
   readonly lease?: DurationInput;
   /**
@@ -72,6 +79,7 @@ export interface RuntimeSettings {
   readonly orchestrations: OrchestrationRegistry;
   readonly activityConcurrency: number;
   readonly orchestrationConcurrency: number;
+  readonly waitForStoreMs: number;
   readonly leaseMs: number;
   readonly attemptsMax: number;
   readonly cancellationGraceMs: number;
@@ -115,6 +123,7 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
       options.orchestrationConcurrency ?? 1000,
       1,
     ),
+    waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
     leaseMs: duration("lease", options.lease ?? "10s", { min: LEASE_MS_MIN, max: LEASE_MS_MAX }),
     attemptsMax: count("maxAttempts", options.maxAttempts ?? 10, 1),
     cancellationGraceMs: duration("cancellationGrace", options.cancellationGrace ?? "10s", {

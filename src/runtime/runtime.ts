@@ -15,6 +15,7 @@ import type {
   StoreChange,
   WriteOutcome,
 } from "../provider/provider.ts";
+import { waitForStore } from "../provider/wait-for-store.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
 import { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { guardNodeCrypto } from "./crypto-guards.ts";
@@ -100,7 +101,7 @@ export class Runtime implements AsyncDisposable {
    *
    * @returns A runtime that works until {@link shutdown}
    * @throws UsageError `invalid_argument`, `duplicate_definition` for options that cannot be used
-   * @throws ProviderError when the store is closed or cannot be reached
+   * @throws ProviderError when the store is closed, or cannot be reached for longer than `waitForStore`
    */
   static async start(options: RuntimeOptions): Promise<Runtime> {
     const settings = toSettings(options, `runtime-${systemRandom.uuid().slice(0, 8)}`);
@@ -117,8 +118,7 @@ export class Runtime implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { store, context } = this.#settings;
-    await this.#nodes.acquire();
-    await this.#nodes.announce();
+    await this.#register();
     // Others call these from contexts of their own.
     const local: LocalRuntime = {
       get isGathering() {
@@ -162,6 +162,20 @@ export class Runtime implements AsyncDisposable {
     // The dead are buried before their work is looked for; a store that does not answer is asked again.
     await this.#nodes.check();
     this.#wake();
+  }
+
+  async #register(): Promise<void> {
+    const { waitForStoreMs, logger } = this.#settings;
+    await waitForStore(
+      waitForStoreMs,
+      async () => {
+        await this.#nodes.acquire();
+        await this.#nodes.announce();
+      },
+      (error) => {
+        logger.log("warn", "Cannot reach the store; trying again", { error: String(error) });
+      },
+    );
   }
 
   #wake(): void {

@@ -343,6 +343,9 @@ export const MUTANTS: readonly Mutant[] = [
       return { ...it, message: { ...it.message, isUrgent: false } };
     },
   ),
+  mutant("closes in silence", "errors tells those who watch once more when it closes", () => ({
+    watch: () => () => undefined,
+  })),
   mutant("stays open", "errors closes once, and refuses every call afterwards", () => ({
     close: async () => undefined,
     [Symbol.asyncDispose]: async () => undefined,

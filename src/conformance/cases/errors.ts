@@ -152,6 +152,20 @@ export const errors: readonly ConformanceCase[] = concern("errors", {
     expectEqual(provider.watch(() => undefined)(), undefined, "the end of a watch after close()");
   },
 
+  "tells those who watch once more when it closes": async ({ provider }) => {
+    const answers: Promise<unknown>[] = [];
+    provider.watch(() => {
+      answers.push(provider.readInstances(["a"]));
+    });
+    await provider.close();
+    const members = { name: "ProviderError", code: "closed" };
+    await expectRejection(
+      answers[0] ?? Promise.resolve(),
+      members,
+      "what a watch reads at close()",
+    );
+  },
+
   "ends what is under way before it closes": async (store) => {
     const started = store.start("a");
     await store.provider.close();

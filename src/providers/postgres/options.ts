@@ -45,6 +45,13 @@ export interface PostgresOptions {
    */
   readonly migrate?: boolean | undefined;
   /**
+   * How long {@link PostgresProvider.connect} waits for a server that cannot be reached, before it
+   * rejects with what happened; 0 asks once.
+   *
+   * @default 0
+   */
+  readonly waitForStore?: DurationInput | undefined;
+  /**
    * Longest wait for a connection, and for an answer of the server, also to a statement of a
    * transaction of yours and to the migration. A commit that takes longer is not lost: its outcome is
    * asked for before anything else is written.
@@ -63,6 +70,7 @@ export interface StoreSettings {
   readonly password: (() => string | Promise<string>) | undefined;
   readonly mayMigrate: boolean;
   readonly queryTimeoutMs: number;
+  readonly waitForStoreMs: number;
 }
 
 const CONNECTIONS_MIN = 6;
@@ -87,6 +95,7 @@ export function parseOptions(options: PostgresOptions): StoreSettings {
     connectionsMax: maxConnections,
     password: options.password,
     mayMigrate: migrate,
+    waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
     queryTimeoutMs: Math.max(100, parseDurationMs(options.queryTimeout ?? "30s", "`queryTimeout`")),
   };
 }

@@ -38,6 +38,7 @@ import {
   type WriteOperation,
   type WriteOutcome,
 } from "../../provider/provider.ts";
+import { waitForStore } from "../../provider/wait-for-store.ts";
 import { escapeText, parseStoredJson } from "../../provider/texts.ts";
 import type { Transaction } from "../../provider/transaction.ts";
 import { describeStore } from "./address.ts";
@@ -196,7 +197,7 @@ export class PostgresProvider implements Provider {
     const settings = parseOptions(options);
     const provider = new PostgresProvider(await openPool(target, settings), settings);
     try {
-      await provider.#open();
+      await waitForStore(settings.waitForStoreMs, () => provider.#open());
       return provider;
     } catch (error) {
       await provider.close();

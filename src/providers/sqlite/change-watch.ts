@@ -96,7 +96,9 @@ export class ChangeWatch {
     for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 
+  /** Everybody is told once more: their next look says that the store is closed. */
   close(): void {
+    for (const listener of [...this.#listeners]) listener(ANYTHING);
     this.#listeners.clear();
     this.#stop();
   }

@@ -336,7 +336,8 @@ export class SqliteProvider implements Provider {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    // Whoever is told of it finds it closed.
+    this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }
 
