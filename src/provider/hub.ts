@@ -10,7 +10,8 @@
  * I2. Nothing leaves the hub before its commit: deliveries and notifications follow it.
  */
 
-import { isDuroxideError } from "../foundation/errors.ts";
+import { isDuroxideError, UsageError } from "../foundation/errors.ts";
+import { shared } from "../foundation/shared.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import { host } from "../foundation/host.ts";
 import { CommitPipeline } from "./commit-pipeline.ts";
@@ -61,7 +62,16 @@ export interface LocalRuntime {
 const INSIST_MS_MIN = 100;
 const INSIST_MS_MAX = 60_000;
 
-const hubs = new WeakMap<Provider, StoreHub>();
+/** Raised with every change of what copies of this package ask of each other's hubs. */
+const HUB_VERSION = 1;
+
+interface Registered {
+  readonly version: number;
+  readonly hub: StoreHub;
+}
+
+/** All copies of this package in a thread meet here. */
+const hubs = shared("hubs", () => new WeakMap<Provider, Registered>());
 
 export class StoreHub {
   readonly provider: Provider;
@@ -91,9 +101,15 @@ export class StoreHub {
 
   static of(provider: Provider): StoreHub {
     const known = hubs.get(provider);
-    if (known !== undefined) return known;
+    if (known?.version === HUB_VERSION) return known.hub;
+    if (known !== undefined) {
+      throw new UsageError(
+        "invalid_argument",
+        `Cannot use the store "${provider.name}" here: another copy of duroxide-ts with another version uses this very object, and they would not notice each other; open a store of its own for each, or install one version`,
+      );
+    }
     const hub = new StoreHub(provider);
-    hubs.set(provider, hub);
+    hubs.set(provider, { version: HUB_VERSION, hub });
     return hub;
   }
 

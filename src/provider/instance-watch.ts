@@ -9,6 +9,7 @@
  * I3. A row that one waiter cannot read (another codec, a damaged value) is that waiter's error alone.
  */
 
+import { onAbort } from "../foundation/on-abort.ts";
 import { AsyncContext } from "../foundation/async-context.ts";
 import { createDeferred, type Deferred } from "../foundation/deferred.ts";
 import { AbortedError, isDuroxideError, TimeoutError } from "../foundation/errors.ts";
@@ -234,13 +235,15 @@ function limitWait<T>(deferred: Deferred<T>, limits: WatchLimits): () => void {
             ),
           );
         });
-  const onAbort = (): void => {
-    deferred.reject(aborted(limits));
-  };
-  signal?.addEventListener("abort", onAbort, { once: true });
+  const stopListening =
+    signal === undefined
+      ? undefined
+      : onAbort(signal, () => {
+          deferred.reject(aborted(limits));
+        });
   return () => {
     timer?.stop();
-    signal?.removeEventListener("abort", onAbort);
+    stopListening?.();
   };
 }
 

@@ -15,6 +15,7 @@
 import { isDuroxideError } from "../foundation/errors.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import type { Transaction } from "../foundation/transaction.ts";
+import { onAbort } from "../foundation/on-abort.ts";
 import { host } from "../foundation/host.ts";
 import type { EncodedValue } from "../history/event.ts";
 import { toFailure } from "../history/failure.ts";
@@ -165,10 +166,10 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       host.clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      stopListening();
       resolve();
     };
     const timer = host.setTimeout(done, toTimerMs(ms));
-    signal.addEventListener("abort", done);
+    const stopListening = onAbort(signal, done);
   });
 }

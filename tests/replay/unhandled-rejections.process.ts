@@ -18,8 +18,24 @@ if (isListening) {
   });
 }
 
+/** What a host does after a promise that the orchestration resolves. */
+let resumeHost: () => void = () => undefined;
+if (scenario === "window") {
+  process.on("uncaughtException", (error) => {
+    console.log(`host caught: ${error.message}`);
+  });
+  const resumed = new Promise<void>((resolve) => {
+    resumeHost = resolve;
+  });
+  void (async () => {
+    await resumed;
+    throw new Error("in a window");
+  })();
+}
+
 const story = new Story(
   async (ctx: Ctx) => {
+    resumeHost();
     // A helper that nobody awaits, one that is awaited too late, and a branch that loses.
     void ctx.scheduleActivity("A").then(() => undefined);
     const late = (async () => {
@@ -49,7 +65,7 @@ const timer = turn.timers[0]?.eventId ?? 0;
 const last = await story.turn(timerFired(timer));
 console.log(`orchestration: ${JSON.stringify(last.outcome)}`);
 
-if (scenario !== "quiet") {
+if (scenario === "listen" || scenario === "crash") {
   void Promise.reject(new Error("of the host"));
   await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -8,13 +8,17 @@ import { describe, expect, test } from "vitest";
 const program = fileURLToPath(new URL("unhandled-rejections.process.ts", import.meta.url));
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
-function run(scenario: string) {
+function run(scenario: string, ...modes: string[]) {
   const flags = ["--import", "tsx", "--conditions=@duroxide-ts/source"];
-  const { stdout, stderr, status } = spawnSync(process.execPath, [...flags, program, scenario], {
-    cwd: root,
-    encoding: "utf8",
-    env: { ...process.env, NODE_OPTIONS: "", VITEST: "" },
-  });
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [...modes, ...flags, program, scenario],
+    {
+      cwd: root,
+      encoding: "utf8",
+      env: { ...process.env, NODE_OPTIONS: "", VITEST: "" },
+    },
+  );
   return { output: stdout, errors: stderr, exitCode: status };
 }
 
@@ -26,6 +30,28 @@ describe("S118 unhandled rejections (semantics 34, note 3)", () => {
     );
     expect(exitCode).toBe(0);
   });
+
+  test.each(["strict", "throw", "warn", "none", "warn-with-error-code"])(
+    "F31 nor do they print or end anything with --unhandled-rejections=%s",
+    (mode) => {
+      const { output, errors, exitCode } = run("quiet", `--unhandled-rejections=${mode}`);
+      expect(output).toMatch(/^orchestration: .*\nend\n$/);
+      expect(errors).toBe("");
+      expect(exitCode).toBe(0);
+    },
+  );
+
+  test.each(["throw", "strict"])(
+    "F31 one of the host that happens during a window is the host's, mode %s",
+    (mode) => {
+      const { output, errors, exitCode } = run("window", `--unhandled-rejections=${mode}`);
+      expect(output, errors).toContain(
+        mode === "strict" ? "host caught: in a window\n" : "host saw: in a window\n",
+      );
+      expect(output).toContain("end\n");
+      expect(exitCode).toBe(0);
+    },
+  );
 
   test("one of the host still reaches its listener", () => {
     const { output, exitCode } = run("listen");
