@@ -135,8 +135,9 @@ export class Client {
   }
 
   /**
-   * Waits for the end of an instance, also of one that does not exist yet.
+   * Waits for the end of an instance.
    *
+   * @throws InstanceNotFoundError when there is no such instance, nor comes one within `createdWithin`
    * @throws TimeoutError, AbortedError as `options` say; the instance goes on
    */
   async waitForOrchestration(
@@ -163,6 +164,7 @@ export class Client {
    * ```
    *
    * @param sinceVersion - `customStatusVersion` of the status seen last; 0 for none
+   * @throws InstanceNotFoundError when there is no such instance, nor comes one within `createdWithin`
    * @throws TimeoutError, AbortedError as `options` say; the instance goes on
    */
   async waitForStatusChange(
@@ -195,7 +197,7 @@ export class Client {
    * Ends an instance and its children at once, without running their code: also one that is parked,
    * delayed, waits for code that no runtime has, or is held by another process. Needs no live runtime.
    * Its status is `Canceled`, with `isTerminated`. Resolves when the end is durable. Its activities are
-   * told to stop (their `signal`), on other nodes within a third of their lease; what they still
+   * told to stop (their `signal`), on other nodes within about a second; what they still
    * return is dropped.
    *
    * @param reason - Shown to clients; at most `payloadBytesMax` bytes. @default ""
@@ -283,8 +285,9 @@ export class Client {
   }
 
   /**
-   * Waits until a key is there, also of an instance that does not exist yet.
+   * Waits until a key is there.
    *
+   * @throws InstanceNotFoundError when there is no such instance, nor comes one within `createdWithin`
    * @throws TimeoutError, AbortedError as `options` say; without a `timeout` it waits for ever, even
    *   if the instance ends without the key
    */

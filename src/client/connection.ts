@@ -83,6 +83,11 @@ export async function write(
   return outcome;
 }
 
+/** How errors call the store. */
+export function nameOfStore({ hub }: Pick<Connection, "hub">): string {
+  return hub.provider.location ?? `the store "${hub.provider.name}"`;
+}
+
 /** The stored facts of an instance, if it exists. */
 export async function findRow(
   connection: Connection,

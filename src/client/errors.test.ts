@@ -25,8 +25,8 @@ describe("errors about instances", () => {
       new OrchestrationCanceledError("order-7", ""),
       new InstanceAlreadyExistsError(existing("Pending")),
       new InstanceAlreadyExistsError(existing("Completed")),
-      new InstanceNotFoundError("order-7"),
-      new InstanceNotFoundError("order-7", 3),
+      new InstanceNotFoundError("order-7", 'store "a.db"'),
+      new InstanceNotFoundError("order-7", 'store "a.db"', 3),
     ];
     expect(errors.map((error) => `${error.code}: ${error.message}`)).toMatchInlineSnapshot(`
       [
@@ -35,8 +35,8 @@ describe("errors about instances", () => {
         "orchestration_canceled: Orchestration "order-7" was canceled",
         "instance_already_exists: Cannot start instance "order-7": the id is in use by a "Order" that is Pending; choose another id, or pass idReuse "ignore" for a handle on it",
         "instance_already_exists: Cannot start instance "order-7": the id is in use by a "Order" that is Completed; choose another id, or pass idReuse "replaceFinished" to start anew or "ignore" for a handle on it",
-        "instance_not_found: Cannot read instance "order-7": it does not exist; check the id and the store",
-        "instance_not_found: Cannot read execution 3 of instance "order-7": it does not exist; check the id and the store",
+        "instance_not_found: Cannot read instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
+        "instance_not_found: Cannot read execution 3 of instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
       ]
     `);
   });

@@ -77,14 +77,14 @@ export class InstanceNotFoundError extends DuroxideError {
   override readonly name = "InstanceNotFoundError";
   readonly instanceId: string;
 
-  constructor(instanceId: string, executionId?: number) {
+  constructor(instanceId: string, store: string, executionId?: number) {
     const what =
       executionId === undefined
         ? `instance "${instanceId}"`
         : `execution ${executionId} of instance "${instanceId}"`;
     super(
       "instance_not_found",
-      `Cannot read ${what}: it does not exist; check the id and the store`,
+      `Cannot read ${what}: it does not exist in ${store}; check the id, and whether it was started in this store`,
       {
         category: "application",
         details: { instanceId, executionId },

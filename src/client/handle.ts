@@ -35,11 +35,11 @@ export class OrchestrationHandle<Out = unknown> {
   }
 
   /**
-   * Waits for the end, also of an instance that does not exist yet. Without a `timeout` it waits for
-   * ever and keeps the process alive.
+   * Waits for the end. Without a `timeout` it waits for ever and keeps the process alive.
    *
    * @returns The output
    * @throws OrchestrationFailedError, OrchestrationCanceledError as the instance ended
+   * @throws InstanceNotFoundError when there is no such instance, nor comes one within `createdWithin`
    * @throws InstanceReplacedError when the id was used again before this handle has seen the end
    * @throws TimeoutError, AbortedError as `options` say; the instance goes on
    */

@@ -26,11 +26,18 @@ export class KeyWatch {
   readonly #hub: StoreHub;
   readonly #instanceId: string;
   readonly #key: string;
+  readonly #unknown: Error;
   #answer: Answer | undefined;
   #isReading = false;
   #isStale = false;
 
-  constructor(hub: StoreHub, target: { readonly instanceId: string; readonly key: string }) {
+  /** @param unknown - Ends the wait when there is no such instance */
+  constructor(
+    hub: StoreHub,
+    target: { readonly instanceId: string; readonly key: string },
+    unknown: Error,
+  ) {
+    this.#unknown = unknown;
     this.#hub = hub;
     this.#instanceId = target.instanceId;
     this.#key = target.key;
@@ -50,7 +57,7 @@ export class KeyWatch {
 
   readonly #check = (row: InstanceRow | undefined): { readonly value: Answer } | undefined => {
     if (this.#answer !== undefined) return { value: this.#answer };
-    if (row === undefined) return undefined;
+    if (row === undefined) throw this.#unknown;
     this.#isStale = true;
     if (!this.#isReading) void this.#read();
     return undefined;

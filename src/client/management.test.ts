@@ -51,7 +51,7 @@ describe("getOrchestrationStatus(), getInstanceInfo()", () => {
       isReplaced: false,
     });
     await expect(client.getInstanceInfo("x")).rejects.toThrowErrorMatchingInlineSnapshot(
-      `[InstanceNotFoundError: Cannot read instance "x": it does not exist; check the id and the store]`,
+      `[InstanceNotFoundError: Cannot read instance "x": it does not exist in store ":memory:"; check the id, and whether it was started in this store]`,
     );
   });
 });

@@ -14,7 +14,7 @@ import type {
   ListQuery,
 } from "../provider/provider.ts";
 import { assertOptions, assertWholeNumber } from "./arguments.ts";
-import { decodeValue, findRow, read, type Connection } from "./connection.ts";
+import { decodeValue, findRow, nameOfStore, read, type Connection } from "./connection.ts";
 import { InstanceNotFoundError } from "./errors.ts";
 import { toStatus, type KnownStatus } from "./status.ts";
 
@@ -129,7 +129,7 @@ function cannotList(what: string, wanted: string): UsageError {
 export async function readRow(connection: Connection, instanceId: string): Promise<InstanceRow> {
   assertInstanceId(instanceId);
   const row = await findRow(connection, instanceId);
-  if (row === undefined) throw new InstanceNotFoundError(instanceId);
+  if (row === undefined) throw new InstanceNotFoundError(instanceId, nameOfStore(connection));
   return row;
 }
 
@@ -153,7 +153,8 @@ export async function readExecution(
   assertWholeNumber(executionId, 1, "execution id");
   const executions = await listExecutions(connection, instanceId);
   const found = executions.find((execution) => execution.executionId === executionId);
-  if (found === undefined) throw new InstanceNotFoundError(instanceId, executionId);
+  if (found === undefined)
+    throw new InstanceNotFoundError(instanceId, nameOfStore(connection), executionId);
   return found;
 }
 
@@ -181,7 +182,8 @@ export async function readExecutionHistory(
   if (executionId !== undefined) assertWholeNumber(executionId, 1, "execution id");
   const wanted = executionId ?? (await readRow(connection, instanceId)).executionId;
   const rows = await read(connection, (provider) => provider.readHistory(instanceId, wanted));
-  if (rows === undefined) throw new InstanceNotFoundError(instanceId, executionId);
+  if (rows === undefined)
+    throw new InstanceNotFoundError(instanceId, nameOfStore(connection), executionId);
   return rows.flatMap((row) => decodeEvents(row)).map((event) => toReadable(event, connection));
 }
 

@@ -82,7 +82,7 @@ async function terminate(connection: Connection, target: EndTarget): Promise<Ter
       return { kind: "terminated" };
     }
     if (tries === ASK_AFTER) await askToEnd(connection, row, reason);
-    if (tries >= ASK_AFTER) await pause(Math.min(2 ** tries, PAUSE_MS_MAX));
+    if (tries >= ASK_AFTER) await host.sleep(Math.min(2 ** tries, PAUSE_MS_MAX));
   }
 }
 
@@ -183,8 +183,4 @@ async function terminateChildren(connection: Connection, parentId: string): Prom
       ),
     );
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return host.sleep(ms);
 }

@@ -56,9 +56,48 @@ describe("waitForOrchestration()", () => {
     expect(await end).toMatchObject({ status: "Completed", output: "done" });
   });
 
-  test("waits for an instance that does not exist yet", async () => {
+  test("F34 says at once that an instance does not exist, and where it was looked for", async () => {
+    const { client } = await openWorld();
+    const wanted = {
+      code: "instance_not_found",
+      message: expect.stringContaining('does not exist in store ":memory:"') as string,
+    };
+    await expect(client.getHandle("nobody").result()).rejects.toMatchObject(wanted);
+    await expect(client.waitForOrchestration("nobody")).rejects.toMatchObject(wanted);
+    await expect(client.waitForStatusChange("nobody", 0)).rejects.toMatchObject(wanted);
+    await expect(client.waitForKvValue("nobody", "key")).rejects.toMatchObject(wanted);
+    const late = { createdWithin: 1 };
+    await expect(client.waitForOrchestration("nobody", late)).rejects.toMatchObject(wanted);
+    await expect(client.waitForKvValue("nobody", "key", late)).rejects.toMatchObject(wanted);
+  });
+
+  test("F34 ends by its timeout with the status, and with what blocks the instance", async () => {
+    const { client, store } = await openWorld();
+    const claim = await store.begin("a");
+    await expect(client.waitForOrchestration("a", { timeout: 1 })).rejects.toMatchObject({
+      code: "timeout",
+      message: expect.stringContaining("and it is Running; it goes on, wait again") as string,
+      details: { timeoutMs: 1, instanceId: "a", status: "Running" },
+    });
+    const blocked = { code: "not_registered", message: "nobody knows it", sinceMs: 1_000_000 };
+    const visibleAtMs = store.provider.nowMs() + 600_000;
+    await store.provider.write([{ kind: "releaseInstance", claim, visibleAtMs, blocked }]);
+    for (const wait of [
+      client.getHandle("a").result({ timeout: 1 }),
+      client.waitForStatusChange("a", 5, { timeout: 1 }),
+      client.waitForKvValue("a", "key", { timeout: 1 }),
+    ]) {
+      await expect(wait).rejects.toMatchObject({
+        code: "timeout",
+        message: expect.stringContaining("blocked, not_registered: nobody knows it") as string,
+        details: { status: "Running", blocked },
+      });
+    }
+  });
+
+  test("waits for an instance that does not exist yet, where that is asked for", async () => {
     const { client, store, hub, hasLooked } = await openQuietWorld();
-    const end = client.getHandle("later").result();
+    const end = client.getHandle("later").result({ createdWithin: "1h" });
     await hasLooked;
     await store.begin("later", { change: DONE });
     hub.watch.notify("later");
@@ -70,7 +109,6 @@ describe("waitForOrchestration()", () => {
     await store.begin("a");
     const timeout = { name: "TimeoutError", code: "timeout", retryable: true };
     await expect(client.waitForOrchestration("a", { timeout: 1 })).rejects.toMatchObject(timeout);
-    await expect(client.waitForOrchestration("x", { timeout: 1 })).rejects.toMatchObject(timeout);
     await expect(client.getHandle("a").result({ timeout: 0 })).rejects.toMatchObject(timeout);
     expect(await client.getOrchestrationStatus("a")).toMatchObject({ status: "Running" });
   });
@@ -98,7 +136,8 @@ describe("waitForOrchestration()", () => {
     const before = client.waitForOrchestration("a", { signal: AbortSignal.abort("reason") });
     await expect(before).rejects.toMatchObject({ code: "aborted", cause: "reason" });
     const controller = new AbortController();
-    const during = client.waitForOrchestration("b", { signal: controller.signal });
+    const { signal } = controller;
+    const during = client.waitForOrchestration("b", { signal, createdWithin: "1h" });
     await Promise.all([
       hasLooked.then(() => controller.abort(new Error("enough"))),
       expect(during).rejects.toMatchObject({
@@ -111,7 +150,7 @@ describe("waitForOrchestration()", () => {
 
   test("ends when the store is closed", async () => {
     const { client, store, hub, hasLooked } = await openQuietWorld();
-    const end = client.waitForOrchestration("a");
+    const end = client.waitForOrchestration("a", { createdWithin: "1h" });
     await hasLooked;
     await store.provider.close();
     hub.watch.notify("a");
@@ -230,14 +269,11 @@ describe("waitForKvValue()", () => {
     expect(await value).toEqual({ at: "river" });
   });
 
-  test("ends by its timeout for an unknown key, and for an unknown instance", async () => {
+  test("ends by its timeout for an unknown key", async () => {
     const { client, store } = await openWorld();
     await store.begin("a", set("place", "1"));
-    const waits = [
-      client.waitForKvValue("a", "nothing", { timeout: 1 }),
-      client.waitForKvValue("nobody", "place", { timeout: 1 }),
-    ];
-    for (const wait of waits) await expect(wait).rejects.toMatchObject({ code: "timeout" });
+    const wait = client.waitForKvValue("a", "nothing", { timeout: 1 });
+    await expect(wait).rejects.toMatchObject({ code: "timeout" });
   });
 
   test("asks a busy store again and gives up on a broken one", async () => {

@@ -6,16 +6,18 @@
  * W3. A wait is about one run: that of its handle, or the first one that it reads.
  */
 
+import { systemClock } from "../foundation/clock.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { TimeoutError } from "../foundation/errors.ts";
 import { assertInstanceId, assertKey } from "../foundation/limits.ts";
 import type { WatchLimits } from "../provider/instance-watch.ts";
 import type { InstanceRow } from "../provider/provider.ts";
 import { assertOptions, assertSignal, assertWholeNumber } from "./arguments.ts";
-import { decodeValue, type Connection } from "./connection.ts";
+import { decodeValue, nameOfStore, type Connection } from "./connection.ts";
+import { InstanceNotFoundError } from "./errors.ts";
 import { describeKey } from "./key-values.ts";
 import { KeyWatch } from "./key-watch.ts";
-import type { Run } from "./run.ts";
+import { Run } from "./run.ts";
 import { hasEnded, toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
 
 export interface WaitOptions {
@@ -23,9 +25,15 @@ export interface WaitOptions {
   readonly timeout?: DurationInput | undefined;
   /** Ends the wait; what is waited for goes on. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long an instance that does not exist may take to appear.
+   *
+   * @default not at all: an unknown instance is an `InstanceNotFoundError` at once
+   */
+  readonly createdWithin?: DurationInput | undefined;
 }
 
-/** Waits for the end of an instance, known or not yet. */
+/** Waits for the end of an instance. */
 export async function waitForEnd(
   connection: Connection,
   run: Run,
@@ -33,10 +41,9 @@ export async function waitForEnd(
 ): Promise<FinishedStatus> {
   const { instanceId, runId } = run;
   assertInstanceId(instanceId);
-  const limits = {
-    ...toLimits(options, `the end of instance "${instanceId}"`),
-    isToCome: connection.hub.isRunning(instanceId, runId),
-  };
+  const asked = toLimits(options, `the end of instance "${instanceId}"`);
+  const isToCome = connection.hub.isRunning(instanceId, runId);
+  const limits = isToCome ? { ...asked, isToCome } : await untilCreated(connection, run, asked);
   const row = await waitForRow(connection, run, { isAnswer: hasEnded, limits });
   return toStatus(row, connection.codec) as FinishedStatus;
 }
@@ -51,7 +58,8 @@ export async function waitForStatusChange(
   const { instanceId } = run;
   assertInstanceId(instanceId);
   assertWholeNumber(sinceVersion, 0, "`sinceVersion`");
-  const limits = toLimits(options, `a change of the custom status of instance "${instanceId}"`);
+  const asked = toLimits(options, `a change of the custom status of instance "${instanceId}"`);
+  const limits = await untilCreated(connection, run, asked);
   const isAnswer = (row: InstanceRow): boolean =>
     row.customStatusVersion > sinceVersion || hasEnded(row);
   const row = await waitForRow(connection, run, { isAnswer, limits });
@@ -68,21 +76,85 @@ export async function waitForKey(
   assertInstanceId(instanceId);
   assertKey(key);
   const subject = describeKey(instanceId, key);
-  const limits = toLimits(options, subject);
-  const watch = new KeyWatch(connection.hub, target);
+  const run = new Run(instanceId);
+  const limits = await untilCreated(connection, run, toLimits(options, subject));
+  const watch = new KeyWatch(connection.hub, target, notFound(connection, instanceId));
   const entry = await orLastLook(
     () => watch.wait(limits),
     () => watch.lookOnce(),
-  );
+  ).catch((error: unknown) => withStatus(connection, run, error));
   return decodeValue(connection.codec, entry.value, subject);
 }
 
-function toLimits(options: WaitOptions, subject: string): WatchLimits {
+interface Limits extends WatchLimits {
+  readonly createdWithinMs: number | undefined;
+}
+
+function toLimits(options: WaitOptions, subject: string): Limits {
   assertOptions(options);
-  const { timeout, signal } = options;
+  const { timeout, signal, createdWithin } = options;
   const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout, "`timeout`");
+  const createdWithinMs =
+    createdWithin === undefined ? undefined : parseDurationMs(createdWithin, "`createdWithin`");
   assertSignal(signal);
-  return { timeoutMs, signal, subject };
+  return { timeoutMs, signal, subject, createdWithinMs };
+}
+
+function notFound(connection: Connection, instanceId: string): InstanceNotFoundError {
+  return new InstanceNotFoundError(instanceId, nameOfStore(connection));
+}
+
+/**
+ * Waits until there is such an instance, where the caller allows that. Whether there is one in the
+ * end, the wait that follows finds out.
+ *
+ * @returns What is left of the limits
+ */
+async function untilCreated(
+  { hub }: Connection,
+  { instanceId }: Run,
+  limits: Limits,
+): Promise<WatchLimits> {
+  const { createdWithinMs, timeoutMs = Number.POSITIVE_INFINITY } = limits;
+  if (createdWithinMs === undefined) return limits;
+  const sinceMs = systemClock.monotonicMs();
+  try {
+    await hub.watch.waitFor(instanceId, (row) => row && { value: row }, {
+      ...limits,
+      timeoutMs: Math.min(createdWithinMs, timeoutMs),
+    });
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+  }
+  if (limits.timeoutMs === undefined) return limits;
+  const leftMs = timeoutMs - (systemClock.monotonicMs() - sinceMs);
+  return { ...limits, timeoutMs: Math.max(0, leftMs) };
+}
+
+/** Says where the instance stands: one that is blocked does not go on by itself. */
+async function withStatus(connection: Connection, run: Run, error: unknown): Promise<never> {
+  if (!(error instanceof TimeoutError)) throw error;
+  const { instanceId } = run;
+  // A store that cannot answer now leaves it at the timeout.
+  const rows = await connection.hub.provider.readInstances([instanceId]).catch(() => undefined);
+  if (rows === undefined) throw error;
+  const [row] = rows;
+  if (row === undefined) throw notFound(connection, instanceId);
+  run.assertOwn(row);
+  throw toTimeout(error, row);
+}
+
+function toTimeout(
+  { message, details }: TimeoutError,
+  { instanceId, status, blocked }: InstanceRow,
+): TimeoutError {
+  const [what = ""] = message.split("; ", 1);
+  const state =
+    blocked === undefined
+      ? `${status}; it goes on, wait again`
+      : `${status} and blocked, ${blocked.code}: ${blocked.message}`;
+  const facts = { ...(details as object), instanceId, status, blocked };
+  return new TimeoutError(`${what} and it is ${state}`, facts);
 }
 
 interface RowWait {
@@ -91,20 +163,21 @@ interface RowWait {
 }
 
 function waitForRow(
-  { hub }: Connection,
+  connection: Connection,
   run: Run,
   { isAnswer, limits }: RowWait,
 ): Promise<InstanceRow> {
+  const { hub } = connection;
   const { instanceId } = run;
   const check = (row: InstanceRow | undefined): { value: InstanceRow } | undefined => {
-    if (row === undefined) return undefined;
+    if (row === undefined) throw notFound(connection, instanceId);
     run.assertOwn(row);
     return isAnswer(row) ? { value: row } : undefined;
   };
   return orLastLook(
     () => hub.watch.waitFor(instanceId, check, limits),
     async () => check((await hub.provider.readInstances([instanceId]))[0])?.value,
-  );
+  ).catch((error: unknown) => withStatus(connection, run, error));
 }
 
 /** (W1) In a busy process the clock may win against an answer that nobody had the time to read. */

@@ -525,6 +525,8 @@ export interface Provider extends AsyncDisposable {
   /** Such as `sqlite`; shown in logs. */
   readonly name: string;
   readonly contractVersion: number;
+  /** Which data it is, for errors, such as `store "/srv/orders.db"`; without secrets. */
+  readonly location?: string;
   /**
    * Most operations that it wants in one {@link write}, at least 1: a store that keeps the event loop
    * from turning while it writes wants few. At most 512, which is the default.

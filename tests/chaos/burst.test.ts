@@ -48,7 +48,10 @@ async function finishAll(client: Client): Promise<Map<string, number>> {
     });
     cursor = page.cursor;
     for (const { instanceId } of page.instances) {
-      const status = await client.waitForOrchestration(instanceId, { timeout: "60s" });
+      const status = await client.waitForOrchestration(instanceId, {
+        timeout: "60s",
+        createdWithin: "60s",
+      });
       expect(status, instanceId).toMatchObject({ status: "Completed", output: EXPECTED_RESULT });
       const history = await client.readExecutionHistory(instanceId);
       const results = history.filter((event) => event.kind === "ActivityCompleted");

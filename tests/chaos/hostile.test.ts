@@ -14,7 +14,7 @@ import { checkIntegrity } from "../support/sqlite-file.ts";
 import { MAX_ATTEMPTS } from "./hostile.ts";
 
 const WORKER = new URL("hostile.process.ts", import.meta.url);
-const LIMIT = { timeout: "60s" } as const;
+const LIMIT = { timeout: "60s", createdWithin: "60s" } as const;
 
 interface Worker extends Child {
   /** What it has logged. */

@@ -90,7 +90,10 @@ async function startAll(client: Client, roundCount: number): Promise<void> {
 async function expectAllRight(client: Client, roundCount: number): Promise<void> {
   for (let round = 0; round < roundCount; round += 1) {
     for (const id of [...idsOf(round), `Transfers-${round}`]) {
-      const status = await client.waitForOrchestration(id, { timeout: "120s" });
+      const status = await client.waitForOrchestration(id, {
+        timeout: "120s",
+        createdWithin: "120s",
+      });
       expect(status, id).toMatchObject({ status: "Completed", output: EXPECTED_RESULT });
     }
   }

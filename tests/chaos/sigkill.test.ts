@@ -41,7 +41,10 @@ async function expectSound(client: Client, roundCount: number): Promise<void> {
   let activityCount = 0;
   for (let round = 0; round < roundCount; round += 1) {
     for (const id of idsOf(round)) {
-      const status = await client.waitForOrchestration(id, { timeout: "60s" });
+      const status = await client.waitForOrchestration(id, {
+        timeout: "60s",
+        createdWithin: "60s",
+      });
       expect(status, id).toMatchObject({ status: "Completed", output: EXPECTED_RESULT });
     }
   }
@@ -117,7 +120,9 @@ test("G1 G2 G3: SIGKILL before and after every transaction of a worker", async (
       await startRound(client, 0);
       const victim = startWorker(`${when}:${boundary}`);
       const finished = Promise.all(
-        idsOf(0).map((id) => client.waitForOrchestration(id, { timeout: "60s" })),
+        idsOf(0).map((id) =>
+          client.waitForOrchestration(id, { timeout: "60s", createdWithin: "60s" }),
+        ),
       );
       const isKilled = await Promise.race([
         victim.exited.then(() => true),

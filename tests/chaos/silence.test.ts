@@ -14,7 +14,7 @@ import { eventually } from "../support/signal.ts";
 import { MAX_CRASHES } from "./silence.ts";
 
 const WORKER = new URL("silence.process.ts", import.meta.url);
-const LIMIT = { timeout: "60s" } as const;
+const LIMIT = { timeout: "60s", createdWithin: "60s" } as const;
 
 interface Worker extends Child {
   /** What it has logged. */

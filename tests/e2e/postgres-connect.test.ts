@@ -155,7 +155,10 @@ test("a store that is closed while somebody waits listens no longer", async () =
   onTestFinished(() => pool.end());
   const store = await open(pool);
   const ending = new AbortController();
-  const waits = new Client(store).waitForOrchestration("nobody", { signal: ending.signal });
+  const waits = new Client(store).waitForOrchestration("nobody", {
+    signal: ending.signal,
+    createdWithin: "1h",
+  });
   const isListening = async (): Promise<boolean> => {
     const { rows } = await pool.query(
       "select 1 from pg_stat_activity where datname = current_database() and query ilike 'listen%'",

@@ -89,16 +89,17 @@ async function runWorkload(store: FaultyStore, client: Client, isCold: boolean):
   await again(() => client.startOrchestration("loop", loop, 0, options));
   await again(() => client.startOrchestration("canceled", canceled, undefined, options));
   await again(() => client.startOrchestration("everything", everything, undefined, options));
-  await client.waitForStatusChange("canceled", 0, { timeout: "20s" });
+  await client.waitForStatusChange("canceled", 0, { timeout: "20s", createdWithin: "20s" });
   await again(() => client.cancelInstance("canceled", "enough"));
-  await client.waitForStatusChange("everything", 0, { timeout: "20s" });
+  await client.waitForStatusChange("everything", 0, { timeout: "20s", createdWithin: "20s" });
   await eventually(async () => {
     const history = await client.readExecutionHistory("everything");
     return history.some((event) => event.kind === "ExternalSubscribed");
   });
   await again(() => client.raiseEvent("everything", "go", 7));
   await again(() => client.enqueueEvent("everything", "inbox", 40));
-  for (const id of Object.keys(WANTED)) await client.waitForOrchestration(id, { timeout: "20s" });
+  for (const id of Object.keys(WANTED))
+    await client.waitForOrchestration(id, { timeout: "20s", createdWithin: "20s" });
   expect(runtime.workerId).not.toBe("");
 }
 
@@ -147,7 +148,7 @@ describe.each([
     const store = faultyStore(inner);
     const client = new Client(store.provider);
     const finished = runWorkload(store, client, isCold);
-    await client.waitForStatusChange("canceled", 0, { timeout: "20s" });
+    await client.waitForStatusChange("canceled", 0, { timeout: "20s", createdWithin: "20s" });
     store.failAll([...METHODS, "hasClaimableWork", "registerNode", "removeNode"], "retryable");
     const { failureCount } = store;
     const raised = client.raiseEvent("canceled", "never heard of", 1);

@@ -135,7 +135,11 @@ export class Fleet {
 
   /** Waits for the end of each, for less than the time after which a client looks by itself. */
   finished(ids: readonly string[]): Promise<OrchestrationStatus[]> {
-    return Promise.all(ids.map((id) => this.client.waitForOrchestration(id, { timeout: "25s" })));
+    return Promise.all(
+      ids.map((id) =>
+        this.client.waitForOrchestration(id, { timeout: "25s", createdWithin: "25s" }),
+      ),
+    );
   }
 
   /** Takes a runtime's entry for work off the list, as a node does that believes it dead. */

@@ -133,6 +133,11 @@ export class PostgresProvider implements Provider {
   readonly #underWay = new Set<Promise<unknown>>();
   #closing: Promise<void> | undefined;
 
+  /** Without password. */
+  get location(): string {
+    return this.#subject;
+  }
+
   private constructor({ pool, isOurs, at }: OpenedPool, settings: StoreSettings) {
     this.#pool = pool;
     this.#isPoolOurs = isOurs;

@@ -134,6 +134,10 @@ export class SqliteProvider implements Provider {
     return SqliteProvider.open(MEMORY, options);
   }
 
+  get location(): string {
+    return this.#store.subject;
+  }
+
   readonly transactions: ProviderTransactions = {
     run: (work) => this.#underWay(() => this.#shared.run(work)),
     write: (transaction, operations) => this.#shared.write(transaction, operations),
