@@ -112,7 +112,7 @@ describe("provider-contract.md", () => {
 
   test("lists every method", () => {
     const methods = firstCodes(rowsOf(sectionOf(page, "Methods")));
-    const facts = ["name", "contractVersion", "batchMax"];
+    const facts = ["name", "contractVersion", "location", "batchMax"];
     expect(methods).toEqual(membersOf(file, "Provider").filter((name) => !facts.includes(name)));
   });
 
