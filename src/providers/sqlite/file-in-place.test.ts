@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 import { Neighbour } from "../../../tests/support/sqlite-neighbour.ts";
+import { backUp } from "../../../tests/support/sqlite-shell.ts";
 import { request, StoreUnderTest, temporaryFolder } from "../../../tests/support/sqlite-store.ts";
 import { createDeferred } from "../../foundation/deferred.ts";
 import { FileInPlace } from "./file-in-place.ts";
@@ -68,6 +69,18 @@ describe("a store whose files are taken away", () => {
     const theirs = neighbour.call("write", [{ kind: "startInstance", request: request("theirs") }]);
     await expect(theirs).rejects.toThrow("store_not_found");
     await expect(start("own")).rejects.toMatchObject(GONE);
+  });
+
+  test("F43 writes no stale log over what others wrote meanwhile", async () => {
+    const { file, provider, start } = await openInFolder();
+    await start("lost");
+    for (const ending of ["-wal", "-shm"]) unlinkSync(`${file}${ending}`);
+    const neighbour = new Neighbour(file);
+    await neighbour.call("write", [{ kind: "startInstance", request: request("theirs") }]);
+    await provider.close();
+    expect(await backUp(file)).toEqual(["theirs"]);
+    await neighbour.call("write", [{ kind: "startInstance", request: request("more") }]);
+    expect(await backUp(file)).toEqual(["more", "theirs"]);
   });
 
   test("F43 tells those who wait", async () => {

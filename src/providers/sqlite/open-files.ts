@@ -150,6 +150,17 @@ export function disconnect(path: string, connection: Connection): void {
   register().kept.set(toKey(statSync(path)), connection.database);
 }
 
+/** Connections to files that are gone. */
+const abandoned: Connection[] = [];
+
+/**
+ * Keeps a connection whose file, log or index was removed or replaced: closing it would copy its
+ * stale log over what others have written to the file since.
+ */
+export function abandon(connection: Connection): void {
+  abandoned.push(connection);
+}
+
 function readOpen(key: string): readonly SqliteDatabase[] {
   const entries = register().open.get(key) ?? [];
   return [...entries].map((entry) => entry.deref()).filter((it) => it !== undefined);

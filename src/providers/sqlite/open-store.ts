@@ -17,7 +17,7 @@ import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } fro
 import { MEMORY } from "./file-name.ts";
 import { FileInPlace } from "./file-in-place.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
-import { disconnect, FileOpening, noteOpen } from "./open-files.ts";
+import { abandon, disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
 import { isNotDatabase, resultCodeOf, toProviderError } from "./store-errors.ts";
 import { waitWhileBusy } from "./busy.ts";
@@ -72,15 +72,17 @@ function toFileStore(
 ): OpenStore {
   const { binding, path, opening } = from;
   const forget = noteOpen(path, connection.database);
+  const place = new FileInPlace(path, opening.subject);
   return {
     connection,
     subject: opening.subject,
     file: path,
-    place: new FileInPlace(path, opening.subject),
+    place,
     connectAgain: () => connectTo(binding, path, opening),
     disconnect: (one) => {
       if (one === connection) forget();
-      disconnect(path, one);
+      if (place.isGone()) abandon(one);
+      else disconnect(path, one);
     },
   };
 }
