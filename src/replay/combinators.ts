@@ -123,9 +123,7 @@ abstract class CombinedFuture<T> extends Future<T> {
   }
 
   /** Whether the branches outlive the decision. */
-  protected get keepsLosers(): boolean {
-    return false;
-  }
+  protected readonly keepsLosers: boolean = false;
 
   /** Settles once and for all, when every branch but the winner that is not finished is canceled. (I3) */
   protected decide(settlement: Settlement<T>, winner: number, reason: string = DROPPED): void {
@@ -159,21 +157,17 @@ export interface SelectParts<T> {
 }
 
 export class SelectFuture<T> extends CombinedFuture<T> {
-  readonly #keepsLosers: boolean;
+  protected override readonly keepsLosers: boolean;
 
   constructor({ branches, keepsLosers, placeOf, present }: SelectParts<T>, host: CombinationHost) {
     super("select", branches, host);
-    this.#keepsLosers = keepsLosers;
+    this.keepsLosers = keepsLosers;
     this.listen((index, settlement) => {
       if (settlement.status === "rejected") {
         nameBranch(settlement.reason, placeOf(index));
         this.decide(settlement, index);
       } else this.decide({ status: "fulfilled", value: present(index, settlement.value) }, index);
     });
-  }
-
-  protected override get keepsLosers(): boolean {
-    return this.#keepsLosers;
   }
 }
 

@@ -103,6 +103,9 @@ const CHILD_CANCEL_REASON: Readonly<Record<Exclude<TurnOutcome["kind"], "running
 };
 const CHILD_DROP_REASON = "parent dropped sub-orchestration future";
 
+/** Events of an execution from which on the log says what to do. */
+const HISTORY_LENGTH_WARNED = 20_000;
+
 const TERMINAL = "orchestration_terminal";
 
 type Cancelled = Pick<
@@ -151,6 +154,7 @@ class Conclusion {
     // A finished history takes nothing more, whatever the code would do today.
     const dropped = this.#input.isOver ? NONE : this.#writeDropBreadcrumbs();
     const outstanding = this.#outcome.kind === "running" ? NONE : this.#writeTerminalEvents();
+    this.#warnOfLength();
     const { traces } = execution;
     execution.traces = [];
     return {
@@ -160,6 +164,18 @@ class Conclusion {
       ...this.#toCancelled(dropped, outstanding),
       traces,
     };
+  }
+
+  /** Once per execution: in the turn in which history grows beyond what is good for it. */
+  #warnOfLength(): void {
+    const { historyLength, instanceId } = this.#execution;
+    const before = historyLength - this.#events.length;
+    if (historyLength < HISTORY_LENGTH_WARNED || before >= HISTORY_LENGTH_WARNED) return;
+    this.#execution.warn(
+      `Cannot keep "${instanceId}" quick: its history has ${historyLength} events, and all of them are replayed when it is loaded; ` +
+        "continue as new (ctx.continueAsNew) where ctx.continueAsNewSuggested says so, or give parts of the work to children",
+      { historyLength },
+    );
   }
 
   /** What the code wants that it did not want before. */

@@ -100,7 +100,7 @@ export function foreignAwait(execution: Execution): NondeterminismError {
     message:
       `Cannot go on with "${instanceId}": after event ${lastEventId} orchestration "${name}" ` +
       "awaited something that is not durable" +
-      `${source === undefined ? "" : ` (its last durable call was at ${source})`}; ` +
+      `${source === undefined ? " before its first call of the context" : ` (its last durable call was at ${source})`}; ` +
       "await only operations of the context, and do everything else in activities",
   });
 }

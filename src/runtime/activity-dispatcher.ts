@@ -17,6 +17,7 @@
  *     busy the slots are, one is kept for it now and then.
  */
 
+import { nearestOf } from "../foundation/nearest.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { Fifo } from "../foundation/fifo.ts";
 import { Timer, toTimerMs } from "../foundation/timer.ts";
@@ -264,7 +265,9 @@ export class ActivityDispatcher {
     const { settings, hub, nodes } = this.#parts;
     const definition = settings.activities.get(claimed.name);
     if (definition === undefined) {
-      void this.#bounce(claimed, "this runtime does not know it");
+      const near = nearestOf(claimed.name, settings.activities.names());
+      const hint = near === undefined ? "" : `, did you mean "${near}"?`;
+      void this.#bounce(claimed, `this runtime does not know it${hint}`);
       return undefined;
     }
     nodes.noteWork();

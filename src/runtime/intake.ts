@@ -1,9 +1,11 @@
 /** Makes a resident of a claimed instance, or says why that cannot be. */
 
 import { DuroxideError } from "../foundation/errors.ts";
+import { nearestOf } from "../foundation/nearest.ts";
 import { decodeEvents } from "../history/codec.ts";
 import { decodeMessage, type InstanceMessage } from "../history/message.ts";
 import { defineOrchestration, type OrchestrationDefinition } from "../orchestration/define.ts";
+import type { OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { ClaimedInstance } from "../provider/provider.ts";
 import { Execution } from "../replay/execution.ts";
 import type { RuntimeSettings } from "./options.ts";
@@ -49,7 +51,7 @@ export function takeIn(claimed: ClaimedInstance, settings: RuntimeSettings): Int
   // The stamped version once there is one (weakness U7), then what the start asked for, then policy.
   const version = history.length > 0 ? row.version : findStartVersion(messages);
   const definition = settings.orchestrations.resolve(row.name, version);
-  if (definition === undefined) cause ??= notRegistered(row.name, version);
+  if (definition === undefined) cause ??= notRegistered(row.name, version, settings.orchestrations);
   const code = definition ?? placeholder(row.name);
   const execution = createExecution(settings, code, instanceId, claimed.keyValues);
   const resident = new Resident(instanceId, claim, execution);
@@ -80,11 +82,19 @@ function toCause(error: unknown): Cause {
   };
 }
 
-function notRegistered(name: string, version: string | undefined): Cause {
+function notRegistered(
+  name: string,
+  version: string | undefined,
+  registry: OrchestrationRegistry,
+): Cause {
+  const near = registry.has(name) ? undefined : nearestOf(name, registry.names());
+  const versions = registry.versions(name).slice(-10).join(", ");
   const what = version === undefined ? `"${name}"` : `"${name}" version "${version}"`;
   return {
     code: "not_registered",
-    message: `Cannot run orchestration ${what}: this runtime does not know it; register it, or start a runtime that does`,
+    message: `Cannot run orchestration ${what}: this runtime does not know it${
+      near === undefined ? "" : `, did you mean "${near}"?`
+    }${versions === "" ? "" : ` (it has ${versions})`}; register it, or start a runtime that does`,
   };
 }
 

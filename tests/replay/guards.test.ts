@@ -1,5 +1,6 @@
 /** Guards on what differs from run to run: named at the line that uses it, gone outside of windows. */
 
+import { execFileSync, execSync, spawnSync } from "node:child_process";
 import nodeCrypto, { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
@@ -259,5 +260,21 @@ describe("the host beside it", () => {
     guardNodeCrypto();
     expect(nodeCrypto.randomUUID).toBe(before);
     expect(randomUUID()).toMatch(/^[0-9a-f-]{36}$/);
+  });
+});
+
+describe("functions of Node", () => {
+  test.each<readonly [string, () => unknown]>([
+    ["process.hrtime()", () => process.hrtime()],
+    ["process.hrtime.bigint()", () => process.hrtime.bigint()],
+    ["child_process.execSync()", () => execSync("true")],
+    ["child_process.execFileSync()", () => execFileSync("true")],
+    ["child_process.spawnSync()", () => spawnSync("true")],
+  ])("F45 %s is caught in an orchestration, and works outside", async (what, call) => {
+    const result = await run(() => {
+      call();
+    });
+    expect(result).toMatchObject({ divergence: { code: "guard_violation", actual: what } });
+    expect(call()).not.toBe(undefined);
   });
 });

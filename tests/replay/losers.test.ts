@@ -100,7 +100,7 @@ describe("a losing branch", () => {
               log.push(codeOf(refusal));
             }
             // Cleaning up may take many steps.
-            for (let i = 0; i < 50; i += 1) await null;
+            for (let i = 0; i < 50; i += 1) await Promise.resolve();
             throw error;
           } finally {
             log.push("finally");
@@ -166,7 +166,7 @@ describe("a losing branch", () => {
             try {
               await scope.scheduleTimer("1h");
             } catch {
-              await Promise.race([outer, null]);
+              await Promise.race([outer, Promise.resolve()]);
             }
           }
         };
@@ -345,5 +345,27 @@ describe("what nobody takes", () => {
     const last = await story.turn(sent("q", 2));
     expect(last.outcome).toMatchObject({ kind: "completed", output: "2" });
     expect(last.traces).toEqual([]);
+  });
+});
+
+describe("a long history", () => {
+  test("F45 is one warning at 20,000 events, with the remedy", async () => {
+    const { last, story } = await play(
+      async (ctx: Ctx) => {
+        for (let i = 0; i < 19_998; i += 1) ctx.setCustomStatus(i);
+        await ctx.scheduleWait("one");
+        await ctx.scheduleWait("two");
+      },
+      [],
+      { isHotOnly: true },
+    );
+    expect(last.traces).toEqual([
+      {
+        level: "warn",
+        message: expect.stringMatching(/its history has 20000 events.*ctx.continueAsNew/),
+        fields: { historyLength: 20_000 },
+      },
+    ]);
+    expect((await story.turn(raised("one"))).traces).toEqual([]);
   });
 });
