@@ -17,6 +17,8 @@ const distributed = readPage("docs/operations/distributed.md");
 
 let relations: readonly Relation[];
 let functions: readonly string[];
+/** Each function with its head and its body. */
+let definitions: readonly string[];
 
 beforeAll(async () => {
   const client = new pg.Client({ connectionString: await freshDatabase() });
@@ -30,10 +32,11 @@ beforeAll(async () => {
     where c.relnamespace = 'duroxide'::regnamespace and c.relkind in ('r', 'v', 'i')
     order by 1`);
   relations = found.rows;
-  const { rows } = await client.query<{ name: string }>(
-    "select proname as name from pg_proc where pronamespace = 'duroxide'::regnamespace",
-  );
+  const { rows } = await client.query<{ name: string; definition: string }>(`
+    select proname as name, pg_get_functiondef(oid) as definition
+    from pg_proc where pronamespace = 'duroxide'::regnamespace`);
   functions = rows.map(({ name }) => name);
+  definitions = rows.map(({ definition }) => definition);
   await client.end();
 });
 
@@ -84,4 +87,17 @@ describe("distributed.md", () => {
     const listed = firstCodes(rowsOf(sectionOf(distributed, "Statements of the provider")));
     expect(listed.toSorted()).toEqual(constants.toSorted());
   });
+});
+
+test("F54 what a loop collects is an array: to append to JSON copies all that is there", () => {
+  const appended = definitions.flatMap((definition) =>
+    [...definition.matchAll(/\bloop\b(.*?)\bend loop\b/gs)]
+      .flatMap(([, body]) => [...(body ?? "").matchAll(/\b(\w+) := \1\s*\|\|/g)])
+      .map(([, name]) => ({ name: name ?? "", definition })),
+  );
+  expect(appended.length).toBeGreaterThan(4);
+  const notArrays = appended.filter(
+    ({ name, definition }) => !new RegExp(`\\b${name} \\w+\\[\\]`).test(definition),
+  );
+  expect(notArrays.map(({ name }) => name)).toEqual([]);
 });

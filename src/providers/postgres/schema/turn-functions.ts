@@ -126,13 +126,14 @@ declare
   v_message bigint;
   v_continued jsonb := p_effects -> 'con';
   v_position integer := 0;
+  -- Lists, which grow in place: to append to a JSON array copies all of it.
+  v_delivered jsonb[] := '{}';
+  v_refused text[] := '{}';
   e jsonb;
   s record;
   m record;
   v_existing @.instances;
 begin
-  delivered := '[]';
-  refused := '[]';
   dropped := 0;
   has_work := false;
   started := '{}';
@@ -153,10 +154,7 @@ begin
     v_message := -nextval('@.message_ids');
     insert into @.messages (instance, id, visible_ms, body)
     values (p_seq, v_message, p_now, v_continued ->> 'b');
-    delivered := delivered || jsonb_build_array(jsonb_build_array('c', 0, p_id, p_seq, v_message));
-  end if;
-  if not p_effects ?| array['st', 'm'] then
-    return;
+    v_delivered := v_delivered || jsonb_build_array('c', 0, p_id, p_seq, v_message);
   end if;
   -- Children first: a message of the same turn may be meant for one of them.
   for e in select jsonb_array_elements(p_effects -> 'st') loop
@@ -166,8 +164,8 @@ begin
       has_work := true;
       started := started || (e ->> 'id');
       if m.is_visible then
-        delivered := delivered
-          || jsonb_build_array(jsonb_build_array('s', v_position, e ->> 'id', s.seq, m.message));
+        v_delivered := v_delivered
+          || jsonb_build_array('s', v_position, e ->> 'id', s.seq, m.message);
       end if;
     else
       select * into v_existing from @.instances i where i.seq = s.existing;
@@ -177,7 +175,7 @@ begin
         and v_existing.parent -> 'executionId' = e -> 'p' -> 'executionId'
         and v_existing.parent -> 'eventId' = e -> 'p' -> 'eventId'
       ) is true) then
-        refused := refused || to_jsonb(e ->> 'id');
+        v_refused := v_refused || (e ->> 'id');
         if e ? 'oc' then
           m := @.send(@.receiver(e -> 'oc' ->> 'id', e -> 'oc' ->> 'run'), e -> 'oc' ->> 'b', p_now, p_writer, false);
           if m.undelivered is not null then
@@ -185,8 +183,8 @@ begin
           end if;
           has_work := has_work or m.is_for_others;
           if m.is_visible then
-            delivered := delivered || jsonb_build_array(jsonb_build_array('o', v_position,
-              e -> 'oc' ->> 'id', @.receiver(e -> 'oc' ->> 'id', null), m.message));
+            v_delivered := v_delivered || jsonb_build_array('o', v_position,
+              e -> 'oc' ->> 'id', @.receiver(e -> 'oc' ->> 'id', null), m.message);
           end if;
         end if;
       end if;
@@ -202,11 +200,13 @@ begin
     end if;
     has_work := has_work or m.is_for_others;
     if m.is_visible then
-      delivered := delivered
-        || jsonb_build_array(jsonb_build_array('m', v_position, e ->> 'id', v_at, m.message));
+      v_delivered := v_delivered
+        || jsonb_build_array('m', v_position, e ->> 'id', v_at, m.message);
     end if;
     v_position := v_position + 1;
   end loop;
+  delivered := to_jsonb(v_delivered);
+  refused := to_jsonb(v_refused);
 end
 $$;
 `;
