@@ -126,6 +126,7 @@ export {
 } from "./providers/sqlite/index.ts";
 export type { GuardMode } from "./replay/guards.ts";
 export type { NondeterminismPolicy, RuntimeOptions } from "./runtime/options.ts";
+export type { StallPolicy } from "./runtime/stall-watch.ts";
 export { Runtime, type ShutdownOptions } from "./runtime/runtime.ts";
 export {
   runTurn,

@@ -41,6 +41,7 @@ export type ErrorCode =
   | "nondeterminism"
   | "guard_violation"
   | "foreign_await"
+  | "turn_stalled"
   | "not_registered"
   | "history_corrupt"
   | "history_too_new"

@@ -13,6 +13,8 @@ export const PAYLOAD_BYTES_MAX: number = 16 * 1024 * 1024;
 export const CUSTOM_STATUS_BYTES_MAX = 262_144;
 /** Highest event id of an execution; also bounds the memory that a damaged history can claim. */
 export const EVENT_ID_MAX: number = 2 ** 26;
+/** Most operations that code may schedule without waiting for any of them. */
+export const OPERATIONS_AT_ONCE_MAX = 100_000;
 /** Most keys in the key-value store of an instance. */
 export const KEY_VALUE_COUNT_MAX = 150;
 /** Largest encoded value in the key-value store of an instance, in UTF-8 bytes. */

@@ -146,7 +146,8 @@ export class NonRetryableError extends DuroxideError {
 
 /** What code and history disagree about. */
 export interface Divergence {
-  readonly code: "nondeterminism" | "guard_violation" | "foreign_await" | "history_corrupt";
+  readonly code:
+    "nondeterminism" | "guard_violation" | "foreign_await" | "turn_stalled" | "history_corrupt";
   /** Where in history; absent when the code itself is at fault. */
   readonly eventId?: number | undefined;
   /** What history holds. */

@@ -1,6 +1,7 @@
 /** What a divergence says: one sentence with the event id, both sides, and what to do. */
 
 import { isDuroxideError } from "../foundation/errors.ts";
+import { OPERATIONS_AT_ONCE_MAX } from "../foundation/limits.ts";
 import { describeEvent } from "../history/describe.ts";
 import type { EncodedValue, RecordedEvent, TerminalEvent } from "../history/event.ts";
 import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
@@ -103,6 +104,20 @@ export function foreignAwait(execution: Execution): NondeterminismError {
       `${source === undefined ? " before its first call of the context" : ` (its last durable call was at ${source})`}; ` +
       "await only operations of the context, and do everything else in activities",
   });
+}
+
+/** The code schedules and schedules, and waits for nothing. */
+export function endlessTurn(execution: Execution, source: string | undefined): Divergence {
+  return {
+    code: "turn_stalled",
+    actual: `more than ${OPERATIONS_AT_ONCE_MAX} operations without waiting for one`,
+    source,
+    message:
+      `Cannot go on with "${execution.instanceId}": orchestration "${execution.name}" has scheduled ` +
+      `${OPERATIONS_AT_ONCE_MAX} operations without waiting for one` +
+      `${source === undefined ? "" : ` (${source})`}; ` +
+      "end the loop, wait for what it schedules, or leave a part of it to children",
+  };
 }
 
 /** A bug of ours must not end the host: it parks the instance and says so. */

@@ -17,14 +17,15 @@ import { AsyncContext } from "../foundation/async-context.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { Fifo } from "../foundation/fifo.ts";
 import { notAValue, type Codec } from "../foundation/json.ts";
-import { assertPayloadSize } from "../foundation/limits.ts";
+import { assertPayloadSize, OPERATIONS_AT_ONCE_MAX } from "../foundation/limits.ts";
 import { createSeededRandom, type SeededRandom } from "../foundation/random.ts";
 import { isSameValue } from "../foundation/same-value.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue, OrchestrationStarted, ParentLink } from "../history/event.ts";
 import type { TraceFields } from "../orchestration/context.ts";
 import type { InputPolicy, OrchestrationDefinition } from "../orchestration/define.ts";
-import type { Divergence } from "../orchestration/errors.ts";
+import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
+import { endlessTurn } from "./divergence.ts";
 import type { Action, ActionDraft, ActionEvent } from "./action.ts";
 import type { GuardMode } from "./guards.ts";
 import { KeyValueView, type KeyValueEntry } from "./kv-view.ts";
@@ -106,6 +107,9 @@ export class Execution implements OperationOwner {
   turn: WindowTask | undefined;
   /** Number of windows so far. */
   windowCount = 0;
+  /** Actions of the latest window that had any. */
+  #emitCount = 0;
+  #emitWindow = -1;
   /** The window in which the code used its context last. */
   lastUseWindow = 0;
   /** Settlements that wait for the next window. */
@@ -274,6 +278,7 @@ export class Execution implements OperationOwner {
 
   /** @param inputs - Whether the recorded input stands, whatever the code passes now */
   emit(draft: ActionDraft, operation?: Operation, inputs?: InputPolicy): void {
+    this.#assertNotEndless();
     const ignoresInput = inputs === "ignore";
     this.actions.push({ draft, operation, source: this.#lastSource, ignoresInput });
   }
@@ -370,6 +375,18 @@ export class Execution implements OperationOwner {
       };
       throw error;
     }
+  }
+
+  /** Code that schedules for ever never gives its window back: nobody would hear of it. */
+  #assertNotEndless(): void {
+    if (this.#emitWindow !== this.windowCount) {
+      this.#emitWindow = this.windowCount;
+      this.#emitCount = 0;
+    }
+    this.#emitCount += 1;
+    if (this.#emitCount <= OPERATIONS_AT_ONCE_MAX) return;
+    this.violation ??= endlessTurn(this, findUserFrame(new Error("endless").stack));
+    throw new NondeterminismError(this.violation);
   }
 
   #isInWindow(): boolean {

@@ -34,6 +34,8 @@ import { thread } from "./thread.ts";
 
 /** Something that needs windows. */
 export interface WindowTask {
+  /** Id of the instance whose code runs in its windows. */
+  readonly subject: string;
   readonly guards: GuardMode;
   /** The execution whose code runs. */
   readonly owner: object;

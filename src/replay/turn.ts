@@ -114,6 +114,10 @@ class Turn implements WindowTask {
     execution.turn = this;
   }
 
+  get subject(): string {
+    return this.#execution.instanceId;
+  }
+
   get guards(): GuardMode {
     return this.#execution.guards;
   }

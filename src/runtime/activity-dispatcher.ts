@@ -118,6 +118,13 @@ export class ActivityDispatcher {
     return !isUsed && !this.#isClaiming && this.#leaving.size === 0;
   }
 
+  /** What runs now, for people. */
+  get runningNames(): readonly string[] {
+    return [...this.#running.values()].map(
+      ({ claimed: { name, instanceId } }) => `"${name}" of instance "${instanceId}"`,
+    );
+  }
+
   get #usedSlots(): number {
     return this.#running.size + this.#stopping.size;
   }

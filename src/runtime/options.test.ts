@@ -52,7 +52,7 @@ describe("bad input: one typed error that names the option", () => {
     );
   });
 
-  test.each(["lease", "cancellationGrace", "retryDelayMin", "retryDelayMax"])(
+  test.each(["lease", "stallAfter", "cancellationGrace", "retryDelayMin", "retryDelayMax"])(
     "%s that is no duration",
     (name) => {
       for (const value of [-1, Number.NaN, "soon", {}]) {
@@ -77,6 +77,8 @@ test("defaults", () => {
     leaseMs: 10_000,
     attemptsMax: 10,
     cancellationGraceMs: 10_000,
+    stallAfterMs: 30_000,
+    onStall: "report",
     retryDelayMinMs: 1_000,
     retryDelayMaxMs: 60_000,
     residentInstancesMax: 10_000,

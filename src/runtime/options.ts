@@ -10,6 +10,7 @@ import type { ActivityDefinition, OrchestrationDefinition } from "../orchestrati
 import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { Provider } from "../provider/provider.ts";
 import type { GuardMode } from "../replay/guards.ts";
+import type { StallPolicy } from "./stall-watch.ts";
 
 /** What happens when code and history disagree. */
 export type NondeterminismPolicy = "park" | "fail";
@@ -40,6 +41,15 @@ export interface RuntimeOptions {
   readonly maxAttempts?: number;
   /** How long a canceled activity may go on before its slot is used again. @default "10s" */
   readonly cancellationGrace?: DurationInput;
+  /**
+   * How long the event loop of the process may stand still before that is reported on standard error,
+   * with what it is doing; 100 ms to a day. Time in which the process is paused does not count.
+   *
+   * @default "30s"
+   */
+  readonly stallAfter?: DurationInput;
+  /** `"exit"`: such a stall also ends the process, with status 70, for a supervisor to start it again. @default "report" */
+  readonly onStall?: StallPolicy;
   /** First delay before an unknown activity or a parked instance is tried again; doubles. @default "1s" */
   readonly retryDelayMin?: DurationInput;
   /** Longest such delay. @default "60s" */
@@ -83,6 +93,8 @@ export interface RuntimeSettings {
   readonly leaseMs: number;
   readonly attemptsMax: number;
   readonly cancellationGraceMs: number;
+  readonly stallAfterMs: number;
+  readonly onStall: StallPolicy;
   readonly retryDelayMinMs: number;
   readonly retryDelayMaxMs: number;
   readonly residentInstancesMax: number;
@@ -101,6 +113,8 @@ export interface RuntimeSettings {
 const LEASE_MS_MIN = 200;
 /** A day: what a dead runtime held waits that long. */
 const LEASE_MS_MAX = 86_400_000;
+const STALL_MS_MIN = 100;
+const STALL_MS_MAX = 86_400_000;
 const RETRY_DELAY_MAX_MS = 60_000;
 
 /** @throws UsageError naming the first option that cannot be used */
@@ -126,6 +140,11 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
     leaseMs: duration("lease", options.lease ?? "10s", { min: LEASE_MS_MIN, max: LEASE_MS_MAX }),
     attemptsMax: count("maxAttempts", options.maxAttempts ?? 10, 1),
+    stallAfterMs: duration("stallAfter", options.stallAfter ?? "30s", {
+      min: STALL_MS_MIN,
+      max: STALL_MS_MAX,
+    }),
+    onStall: oneOf("onStall", options.onStall ?? "report", ["report", "exit"]),
     cancellationGraceMs: duration("cancellationGrace", options.cancellationGrace ?? "10s", {
       min: 0,
       max: DURATION_MS_MAX,

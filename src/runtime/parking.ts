@@ -17,6 +17,9 @@ export interface Cause {
   readonly source?: string | undefined;
 }
 
+/** For ever, as a time that every store and timer can take: a runtime that starts ends the wait. */
+const STALLED_MS = 10 * 365 * 86_400_000;
+
 /** Counts the tries of what waits; doubles the delay with each, up to a bound. */
 export class Parking {
   readonly #backoff: Backoff;
@@ -33,6 +36,11 @@ export class Parking {
     const { retryDelayMinMs, retryDelayMaxMs } = this.#backoff;
     // Beyond 2^30 the bound has long been reached (weakness R16: no unbounded power).
     return Math.min(retryDelayMinMs * 2 ** Math.min(tries, 30), retryDelayMaxMs);
+  }
+
+  /** The delay of an instance that is parked; what never comes to an end waits for other code. */
+  delayOf(instanceId: string, { code }: BlockedReason): number {
+    return code === "turn_stalled" ? STALLED_MS : this.nextDelayMs(instanceId);
   }
 
   /** It went on. */

@@ -23,6 +23,7 @@ import { DueAlarm } from "./due-alarm.ts";
 import { toNodeCode } from "./node-code.ts";
 import { NodeKeeper } from "./node-keeper.ts";
 import { OrchestrationDispatcher } from "./orchestration-dispatcher.ts";
+import { stallWatch } from "./stall-watch.ts";
 import { toSettings, type RuntimeOptions, type RuntimeSettings } from "./options.ts";
 
 export interface ShutdownOptions {
@@ -48,6 +49,7 @@ export class Runtime implements AsyncDisposable {
   readonly #due: DueAlarm;
   #leaveHub: (() => void) | undefined;
   #endWatch: (() => void) | undefined;
+  #endStallWatch: (() => void) | undefined;
   #shutdown: Promise<void> | undefined;
 
   private constructor(settings: RuntimeSettings) {
@@ -117,7 +119,12 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { store, context } = this.#settings;
+    const { store, context, stallAfterMs, onStall } = this.#settings;
+    this.#endStallWatch = stallWatch.join({
+      stallAfterMs,
+      onStall,
+      activities: () => this.#activities.runningNames,
+    });
     await this.#register();
     // Others call these from contexts of their own.
     const local: LocalRuntime = {
@@ -216,6 +223,7 @@ export class Runtime implements AsyncDisposable {
   async #stop(timeoutMs: number): Promise<void> {
     this.#leaveHub?.();
     this.#endWatch?.();
+    this.#endStallWatch?.();
     this.#due.stop();
     this.#orchestrations.stop();
     void this.#activities.stopClaiming();

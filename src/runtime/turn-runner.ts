@@ -101,6 +101,9 @@ export class TurnRunner {
   ): Promise<Fate> {
     if (resident.hasEnded) return this.#onTooLate(resident, items, "the instance has ended");
     if (result.kind === "concluded") return this.#commit(resident, items, result);
+    // Its line is known, and a second run of it would take as long again.
+    if (result.divergence.code === "turn_stalled")
+      return this.#onDiverged(resident, items, result.divergence);
     const explained = await this.#explain(resident, items, result);
     if (explained.kind === "concluded") return this.#commit(resident, items, explained);
     return this.#onDiverged(resident, items, explained.divergence);
@@ -142,7 +145,8 @@ export class TurnRunner {
   ): Promise<Fate> {
     const canceled = findCancel(items);
     if (canceled !== undefined) return this.abort(resident, items, canceled);
-    if (this.#parts.settings.nondeterminism === "park") {
+    const isStalled = divergence.code === "turn_stalled"; // Not what the policy is about.
+    if (isStalled || this.#parts.settings.nondeterminism === "park") {
       const blocked = toReason(divergence, this.#parts.hub.provider.nowMs());
       this.#log("error", resident, divergence.message, {
         eventId: divergence.eventId,
@@ -295,7 +299,7 @@ export class TurnRunner {
   ): Promise<Fate> {
     const { hub } = this.#parts;
     const left = [...items, ...resident.inbox.take()];
-    const delayMs = blocked === undefined ? 0 : this.#parking.nextDelayMs(resident.instanceId);
+    const delayMs = blocked === undefined ? 0 : this.#parking.delayOf(resident.instanceId, blocked);
     const visibleAtMs = hub.provider.nowMs() + delayMs;
     const release = {
       kind: "releaseInstance",

@@ -97,6 +97,7 @@ test("duroxide-ts", () => {
         "SqliteBinding",
         "SqliteDurability",
         "SqliteOptions",
+        "StallPolicy",
         "StandardSchema",
         "StartOptions",
         "SubOrchestrationOptions",

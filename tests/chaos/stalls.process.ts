@@ -1,0 +1,49 @@
+/**
+ * A process whose code does not come back. Arguments: a SQLite file or the URL of a database, and the
+ * policy for stalls. Says `ready`; `stop` ends it.
+ */
+
+import { defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
+import { PostgresProvider } from "duroxide-ts/postgres";
+
+import { LEASE_MS, STALL_MS } from "./stalls.ts";
+
+const [place = "", onStall = "report"] = process.argv.slice(2);
+
+const blocks = defineActivity("Blocks", () => {
+  const endMs = performance.now() + STALL_MS * 5;
+  while (performance.now() < endMs); // What a long computation does.
+  return "computed";
+});
+
+const orchestrations = [
+  defineOrchestration("Computes", (ctx) => ctx.scheduleActivity(blocks)),
+  defineOrchestration("Spins", async (ctx) => {
+    await ctx.scheduleWait("go");
+    for (;;); // Spins here.
+  }),
+  defineOrchestration("Yields", async (ctx) => {
+    await ctx.scheduleWait("go");
+    for (;;) await null; // Yields here.
+  }),
+];
+
+const store = place.startsWith("postgres")
+  ? await PostgresProvider.connect(place)
+  : await SqliteProvider.open(place);
+const runtime = await Runtime.start({
+  store,
+  activities: [blocks],
+  orchestrations,
+  lease: LEASE_MS,
+  stallAfter: STALL_MS,
+  onStall: onStall === "exit" ? "exit" : "report",
+  logger: { log: () => undefined },
+});
+process.send?.("ready");
+process.on("message", () => {
+  void runtime
+    .shutdown({ timeout: "5s" })
+    .then(() => store.close())
+    .then(() => process.exit(0));
+});

@@ -1,0 +1,95 @@
+/** Code that does not come back is reported, by name and line, by a process that cannot do anything else. */
+
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+import { Client, type Provider } from "duroxide-ts";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+
+import { SHARED_STORES } from "../support/fleet.ts";
+import { eventually } from "../support/signal.ts";
+
+const WORKER = new URL("stalls.process.ts", import.meta.url);
+const LIMIT = { timeout: "60s" } as const;
+
+interface Worker {
+  readonly process: ChildProcess;
+  readonly exited: Promise<unknown[]>;
+  /** What it has written to standard error. */
+  readonly errors: () => string;
+}
+
+describe.each(SHARED_STORES)("on $name", (kind) => {
+  let place: string;
+  let clear: () => Promise<void>;
+  let store: Provider;
+  let client: Client;
+  let workers: Worker[];
+
+  beforeEach(async () => {
+    ({ place, clear } = await kind.place());
+    store = await kind.open(place);
+    client = new Client(store);
+    workers = [];
+  });
+  afterEach(async () => {
+    for (const { process } of workers) process.kill("SIGKILL");
+    await Promise.all(workers.map(({ exited }) => exited));
+    await store.close();
+    await clear();
+  });
+
+  async function startWorker(onStall: "report" | "exit"): Promise<Worker> {
+    const child = fork(WORKER, [place, onStall], {
+      execArgv: ["--import", "tsx", "--conditions=@duroxide-ts/source"],
+      stdio: ["ignore", "ignore", "pipe", "ipc"],
+    });
+    let errors = "";
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
+    const worker = { process: child, exited: once(child, "exit"), errors: () => errors };
+    workers.push(worker);
+    await Promise.race([once(child, "message"), worker.exited]);
+    return worker;
+  }
+
+  async function startLoop(name: string): Promise<void> {
+    await client.startOrchestration("loop", name);
+    await eventually(async () => {
+      const { status } = await client.getOrchestrationStatus("loop");
+      return status === "Running";
+    });
+    await client.raiseEvent("loop", "go");
+  }
+
+  test.each(["Spins", "Yields"])(
+    "F44 F58 an orchestration that %s for ever is reported with its instance and line",
+    async (name) => {
+      const worker = await startWorker("report");
+      await startLoop(name);
+      await eventually(() => worker.errors().includes("has not turned for"));
+      expect(worker.errors()).toMatch(
+        /the code of instance "loop" does not come back; at .*stalls\.process\.ts:\d+/,
+      );
+      expect(worker.process.exitCode).toBeNull();
+    },
+  );
+
+  test("F58 onStall: exit ends the process with status 70, for its supervisor", async () => {
+    const worker = await startWorker("exit");
+    await startLoop("Spins");
+    expect(await worker.exited).toEqual([70, null]);
+    expect(worker.errors()).toContain("ending the process");
+  });
+
+  test("F58 an activity that blocks is reported, and its result counts", async () => {
+    const worker = await startWorker("report");
+    await client.startOrchestration("task", "Computes");
+    const status = await client.waitForOrchestration("task", LIMIT);
+    expect(status).toMatchObject({ status: "Completed", output: "computed" });
+    await eventually(() => worker.errors().includes("turns again after"));
+    expect(worker.errors()).toContain('activities that run: "Blocks" of instance "task"');
+    worker.process.send("stop");
+    expect(await worker.exited).toEqual([0, null]);
+    expect(worker.errors()).not.toContain("debugger");
+  });
+});
