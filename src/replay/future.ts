@@ -92,10 +92,6 @@ export abstract class Future<T> implements DurableFuture<T> {
     return `ctx.${this.kind}()`;
   }
 
-  get [NOT_A_VALUE](): NotAValue {
-    return { what: `the durable future of ${this.label}`, instead: "await it" };
-  }
-
   // A forgotten `await` must not become "[object Object]" or "{}".
   [Symbol.toPrimitive](): never {
     throw this.#notAwaited("as a text or a number");
@@ -124,6 +120,12 @@ export abstract class Future<T> implements DurableFuture<T> {
     );
   }
 }
+
+Object.defineProperty(Future.prototype, NOT_A_VALUE, {
+  get(this: Future<unknown>): NotAValue {
+    return { what: `the durable future of ${this.label}`, instead: "await it" };
+  },
+});
 
 /** Never settles; where code that will not take no for an answer comes to rest. */
 export class SleepingFuture extends Future<unknown> {

@@ -304,10 +304,6 @@ export class LiveContext implements Implementation {
     return new Operation({ kind, name }, this.#scope, this.#execution, decode);
   }
 
-  get [NOT_A_VALUE](): NotAValue {
-    return { what: "a context", instead: "pass its facts, such as ctx.instanceId" };
-  }
-
   readonly #host: CombinationHost = {
     openScope: () => {
       const scope = new Scope(this.#scope);
@@ -321,6 +317,9 @@ export class LiveContext implements Implementation {
     },
   };
 }
+
+const mark: NotAValue = { what: "a context", instead: "pass its facts, such as ctx.instanceId" };
+Object.defineProperty(LiveContext.prototype, NOT_A_VALUE, { value: mark });
 
 function untilMs(delay: { readonly until: Date } | null): number {
   const untilMs = delay?.until instanceof Date ? delay.until.getTime() : Number.NaN;

@@ -25,7 +25,7 @@ import type { Failure } from "../history/failure.ts";
 import type { InstanceMessage } from "../history/message.ts";
 import {
   ActivityError,
-  NondeterminismError,
+  type NondeterminismError,
   SubOrchestrationError,
   type Divergence,
 } from "../orchestration/errors.ts";

@@ -102,7 +102,7 @@ describe("the host, while a window is open,", () => {
     const listener = () => void times.push(Date.now());
     emitter.on("progress", listener);
     target.addEventListener("progress", listener);
-    channel.subscribe(listener);
+    diagnostics.subscribe(channel.name, listener);
     const { outcome, traces } = await run(
       () => {
         emitter.emit("progress");

@@ -12,7 +12,7 @@ const NODES_MAX = 64;
 const NODES = "coalesce(crashed_nodes, '[]')";
 
 /** Counts a node, the statement's first parameter. */
-export const COUNT = `crashes = crashes + 1,
+export const COUNT: string = `crashes = crashes + 1,
   crashed_nodes = json_insert(
     iif(json_array_length(${NODES}) < ${NODES_MAX}, ${NODES}, json_remove(${NODES}, '$[0]')),
     '$[#]', ?

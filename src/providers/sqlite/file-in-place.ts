@@ -40,7 +40,11 @@ export class FileInPlace {
   #missing: string | undefined;
 
   /** @param path - Of an open store, without symbolic links */
-  constructor(path: string, subject: string, monotonicMs = () => systemClock.monotonicMs()) {
+  constructor(
+    path: string,
+    subject: string,
+    monotonicMs: () => number = () => systemClock.monotonicMs(),
+  ) {
     this.#subject = subject;
     this.#folder = dirname(path);
     // Windows does not let open files be removed.

@@ -143,7 +143,7 @@ export function resultCodeOf(error: unknown): number | undefined {
 
 /** Thrown where SQLite is not asked because it would only say that it is busy. */
 export class BusyError extends Error {
-  readonly errcode = BUSY;
+  readonly errcode: number = BUSY;
 }
 
 /** Whether waiting for another connection helps. */
