@@ -74,7 +74,7 @@ function toText({ instanceId, activities, source }) {
     parts.push("the code of instance " + JSON.stringify(instanceId) + " does not come back");
   if (activities.length > 0) parts.push("activities that run: " + activities.join(", "));
   if (source !== undefined) parts.push("at " + source);
-  return parts.join("; ");
+  return parts.length === 0 ? "no code of yours is running" : parts.join("; ");
 }
 
 /** Asks the main thread what it is doing; a thread that is inside native code does not answer. */
@@ -106,11 +106,11 @@ function ask(onAnswer) {
         } catch {}
         pausesLeft -= 1;
         if (described.source !== undefined || pausesLeft === 0) {
-          end(toText(described), frame);
+          end(toText(described.source !== undefined ? described : (known ?? described)), frame);
           return;
         }
         // Between two steps of an endless chain of promises: look again a little later.
-        known = described;
+        if (known === undefined || described.instanceId !== undefined) known = described;
         session?.post("Debugger.stepInto", () => {});
       });
   };

@@ -55,7 +55,7 @@ class StallWatch {
     return JSON.stringify({
       instanceId: turnLoop.current?.subject,
       activities: activities.slice(0, NAMES_MAX),
-      source: findUserFrame(new Error("stalled").stack),
+      source: findUserFrame(withoutEval(new Error("stalled").stack)),
     });
   }
 
@@ -107,6 +107,14 @@ class StallWatch {
     Atomics.notify(this.#cells, Cell.isEnding);
     Atomics.wait(this.#cells, Cell.isEnding, 1, ENDING_MS_MAX);
   };
+}
+
+/** Without the frame of the inspector, through which the thread asks. */
+function withoutEval(stack: string | undefined): string | undefined {
+  return stack
+    ?.split("\n")
+    .filter((line) => !/^\s*at eval \(/.test(line))
+    .join("\n");
 }
 
 /** Whether a debugger may stop the main thread, so that standing still says nothing. */

@@ -62,14 +62,15 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
   }
 
   test.each(["Spins", "Yields"])(
-    "F44 F58 an orchestration that %s for ever is reported with its instance and line",
+    "F44 F58 an orchestration that %s for ever is reported with its instance",
     async (name) => {
       const worker = await startWorker("report");
       await startLoop(name);
-      await eventually(() => worker.errors().includes("has not turned for"));
-      expect(worker.errors()).toMatch(
-        /the code of instance "loop" does not come back; at .*stalls\.process\.ts:\d+/,
-      );
+      // A machine that is short of time may have stood still before, for another reason.
+      const report = /has not turned for \d+ ms: the code of instance "loop" does not come back/;
+      await eventually(() => report.test(worker.errors()));
+      // Between two steps of a chain of promises there is no line to be had.
+      if (name === "Spins") expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
       expect(worker.process.exitCode).toBeNull();
     },
   );
@@ -86,8 +87,8 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     await client.startOrchestration("task", "Computes");
     const status = await client.waitForOrchestration("task", LIMIT);
     expect(status).toMatchObject({ status: "Completed", output: "computed" });
-    await eventually(() => worker.errors().includes("turns again after"));
-    expect(worker.errors()).toContain('activities that run: "Blocks" of instance "task"');
+    const report = /activities that run: "Blocks" of instance "task"[^]*turns again after/;
+    await eventually(() => report.test(worker.errors()));
     worker.process.send("stop");
     expect(await worker.exited).toEqual([0, null]);
     expect(worker.errors()).not.toContain("debugger");
