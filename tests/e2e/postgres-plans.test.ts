@@ -164,9 +164,9 @@ describe("with 1,000,000 instances", () => {
     const instances = { node: NODE, limit: 1, remembered: new Map<number, number>(), crashes };
     expect(await waysOf(20, () => store.claimInstances(instances))).toMatchInlineSnapshot(`
       [
-        "instances by instances_pkey",
         "instances by instances_crashed",
         "instances by instances_crashed, index only",
+        "instances by instances_pkey",
       ]
     `);
     const activities = { node: NODE, limit: 1, crashes };
