@@ -84,21 +84,20 @@ function ask(onAnswer) {
     return;
   }
   let isOver = false;
-  const end = (text, frame) => {
+  const end = (text, isPaused) => {
     if (isOver) return;
     isOver = true;
     clearTimeout(timer);
-    onAnswer(text, frame);
+    onAnswer(text, isPaused);
     session?.removeListener("Debugger.paused", onPaused);
     session?.post("Debugger.disable", () => {});
   };
   let pausesLeft = 20;
   let known;
-  const onPaused = ({ params: { callFrames } }) => {
-    const frame = callFrames[0].callFrameId;
+  const onPaused = () => {
     const expression = "globalThis[Symbol.for(" + JSON.stringify(describeKey) + ")].describe()";
-    session.post("Debugger.evaluateOnCallFrame",
-      { callFrameId: frame, expression, returnByValue: true },
+    // Not in a frame: those of the platform do not see every global.
+    session.post("Runtime.evaluate", { expression, returnByValue: true },
       (error, answer) => {
         let described = { activities: [] };
         try {
@@ -106,7 +105,7 @@ function ask(onAnswer) {
         } catch {}
         pausesLeft -= 1;
         if (described.source !== undefined || pausesLeft === 0) {
-          end(toText(described.source !== undefined ? described : (known ?? described)), frame);
+          end(toText(described.source !== undefined ? described : (known ?? described)), true);
           return;
         }
         // Between two steps of an endless chain of promises: look again a little later.
@@ -124,13 +123,13 @@ function ask(onAnswer) {
   session.post("Debugger.pause", () => {});
 }
 
-function die(frame) {
-  if (frame === undefined) {
+function die(isPaused) {
+  if (isPaused !== true) {
     process.kill(process.pid, "SIGKILL"); // Only from inside can a status be chosen.
     return;
   }
   const expression = "globalThis.process.reallyExit(" + exitCode + ")";
-  session.post("Debugger.evaluateOnCallFrame", { callFrameId: frame, expression }, () => {});
+  session.post("Runtime.evaluate", { expression }, () => {});
 }
 
 let seen = cells[cell.beat];
@@ -142,10 +141,10 @@ function onStall() {
   isStalled = true;
   const isFatal = cells[cell.isFatal] === 1;
   const ms = Math.round(silentMs);
-  ask((what, frame) => {
+  ask((what, isPaused) => {
     say("duroxide-ts: the event loop of process " + process.pid + " has not turned for " + ms +
       " ms: " + what + (isFatal ? "; ending the process" : ""));
-    if (isFatal) die(frame);
+    if (isFatal) die(isPaused);
   });
 }
 

@@ -55,7 +55,7 @@ class StallWatch {
     return JSON.stringify({
       instanceId: turnLoop.current?.subject,
       activities: activities.slice(0, NAMES_MAX),
-      source: findUserFrame(withoutEval(new Error("stalled").stack)),
+      source: findUserFrame(withoutInspector(new Error("stalled").stack)),
     });
   }
 
@@ -109,11 +109,11 @@ class StallWatch {
   };
 }
 
-/** Without the frame of the inspector, through which the thread asks. */
-function withoutEval(stack: string | undefined): string | undefined {
+/** Without the frame through which the thread asks. */
+function withoutInspector(stack: string | undefined): string | undefined {
   return stack
     ?.split("\n")
-    .filter((line) => !/^\s*at eval \(/.test(line))
+    .filter((line) => !/^\s*at <anonymous>(?::\d+)*$/.test(line))
     .join("\n");
 }
 
