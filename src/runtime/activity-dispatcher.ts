@@ -12,7 +12,8 @@
  * I2. An activity that is not run to its end here is handed back or known to be lost; it is never
  *     kept by a live node that does not run it.
  * I3. An outcome is reported once. That of a canceled activity is not reported, and of one whose claim
- *     has ended only a result, which counts if it is still wanted (G5): the work has been done.
+ *     has ended only the result of a function that never looked at its signal: it has not stopped halfway,
+ *     and counts if it is still wanted (G5).
  * I4. What has outlived many processes is tried alone: only then does a crash tell something. However
  *     busy the slots are, one is kept for it now and then.
  */

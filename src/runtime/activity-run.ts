@@ -62,9 +62,12 @@ export class ActivityRun {
     return this.#abortError !== undefined;
   }
 
-  /** False when it is certain that nobody waits for its result, or that it will be delivered again. */
+  /**
+   * Whether what it returned although it was told to stop is a result: it has never looked at its signal
+   * and was refused no heartbeat, so it has not stopped halfway, and it is not certain that nobody waits for it.
+   */
   get isResultWanted(): boolean {
-    return this.#isResultWanted;
+    return this.#isResultWanted && this.#controller === undefined;
   }
 
   /** How long it has been running, in milliseconds. */
@@ -225,7 +228,9 @@ export class ActivityRun {
   }
 
   #assertWanted(): void {
-    if (this.#abortError !== undefined) throw this.#abortError;
+    if (this.#abortError === undefined) return;
+    this.#isResultWanted = false; // It knows now, and may stop halfway.
+    throw this.#abortError;
   }
 
   async #heartbeat(details: unknown): Promise<void> {

@@ -19,7 +19,7 @@ import { Cell, CELL_COUNT, DESCRIBE_KEY, STALL_EXIT_CODE, THREAD_SOURCE } from "
 /** Ticks of the watching thread from the last turn of the loop to the report of a stall. */
 const TICKS = 6;
 /** How long the end of the process waits for the thread, in milliseconds. */
-const ENDING_MS_MAX = 100;
+const ENDING_MS_MAX = 1_000;
 /** Most activities that a report names. */
 const NAMES_MAX = 10;
 
@@ -89,6 +89,9 @@ class StallWatch {
       this.#thread.unref();
       this.#thread.on("error", () => {
         this.#thread = undefined; // No threads here: nothing is watched, all else goes on.
+      });
+      this.#thread.on("exit", () => {
+        this.#thread = undefined;
       });
       process.on("exit", this.#onExit);
     } catch {

@@ -418,7 +418,7 @@ async function crash(times: number): Promise<void> {
     const node = await store.registerNode({ label: "doomed", leaseMs: 60_000 });
     await store.claimInstances({ node, limit: 100, remembered: new Map() });
     await store.claimActivities({ node, limit: 100 });
-    await store.removeNode(node);
+    await store.removeNode(node, { ifRenewals: 0, isCrash: true });
   }
 }
 
@@ -471,7 +471,7 @@ describe("poison", () => {
 });
 
 describe("activities that are taken away", () => {
-  test("G5 the signal fires, heartbeat details and key survive, the late result counts for nothing", async () => {
+  test("G5 the signal fires, heartbeat details and key survive, what stops upon it is no result", async () => {
     const seen: { attempt: number; key: string; details: unknown }[] = [];
     const beaten = gate();
     const stopped = gate();
