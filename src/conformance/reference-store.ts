@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The reference store: the contract in plain maps and arrays, to be read beside
  * `docs/guide/writing-a-provider.md`.

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** The composition root: starts the parts of a runtime on a store, and stops them in order. */
 
 import { createDeferred } from "../foundation/deferred.ts";

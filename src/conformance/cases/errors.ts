@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** What a store does with what it does not know, and how it says that it cannot. */
 
 import type { ConformanceCase } from "../case.ts";

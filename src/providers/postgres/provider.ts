@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The PostgreSQL store: any number of processes on one schema of one database.
  *

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /**
  * The SQLite store: one file (or this process's memory), one connection, any number of processes.
  *
