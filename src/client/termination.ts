@@ -9,6 +9,7 @@
  */
 
 import { host } from "../foundation/host.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
 import { systemRandom } from "../foundation/random.ts";
@@ -82,7 +83,7 @@ async function terminate(connection: Connection, target: EndTarget): Promise<Ter
       return { kind: "terminated" };
     }
     if (tries === ASK_AFTER) await askToEnd(connection, row, reason);
-    if (tries >= ASK_AFTER) await host.sleep(Math.min(2 ** tries, PAUSE_MS_MAX));
+    if (tries >= ASK_AFTER) await host.sleep(toTimerMs(Math.min(2 ** tries, PAUSE_MS_MAX)));
   }
 }
 

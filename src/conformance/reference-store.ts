@@ -47,7 +47,8 @@ import {
   type StoredValue,
   type Watcher,
 } from "./reference-data.ts";
-import { applyOperation, isClaimedBy } from "./reference-write.ts";
+import { isClaimedBy } from "./reference-claims.ts";
+import { applyOperation } from "./reference-write.ts";
 
 const ANY_CRASHES: CrashRange = { from: 0, below: Number.POSITIVE_INFINITY };
 

@@ -9,22 +9,27 @@
 import { unreachable } from "../foundation/invariant.ts";
 import { ProviderError } from "../provider/errors.ts";
 import type {
-  ActivityClaim,
   ConsumedWork,
   ContinuedExecution,
   DeliveredMessage,
   HistoryRow,
   InstanceChange,
-  InstanceClaim,
   InstanceRow,
   KeyValueChanges,
-  NodeId,
   OutgoingMessage,
   StartRequest,
   TurnEffects,
   WriteOperation,
   WriteOutcome,
 } from "../provider/provider.ts";
+import {
+  checkInstance,
+  findActivity,
+  findOutstanding,
+  lostActivity,
+  lostNode,
+  claimLost,
+} from "./reference-claims.ts";
 import {
   type Draft,
   isFinished,
@@ -414,51 +419,4 @@ function releaseInstance(draft: Draft, operation: Operation<"releaseInstance">):
 /** A time that is still to come; 0 otherwise, so that a clock that jumps back hides nothing. */
 function laterThan(nowMs: number, ms: number): number {
   return ms > nowMs ? ms : 0;
-}
-
-/** @returns The instance, or why the claim is not current (P3) */
-function checkInstance(draft: Draft, claim: InstanceClaim): StoredInstance | string {
-  if (!draft.data.nodes.has(claim.node)) return `node ${claim.node} is not registered`;
-  const instance = draft.instance(claim.key);
-  if (instance === undefined) return "the instance is gone";
-  if (instance.owner === undefined) return "nobody holds the instance";
-  if (instance.owner !== claim.node) return `node ${instance.owner} holds the instance`;
-  if (instance.epoch === claim.epoch) return instance;
-  return `epoch ${instance.epoch} is current, not ${claim.epoch}`;
-}
-
-/** @returns The activity, when the claim is current (P3) */
-function findActivity(draft: Draft, claim: ActivityClaim): StoredActivity | undefined {
-  if (!draft.data.nodes.has(claim.node)) return undefined;
-  return draft.instance(claim.key)?.activities.find(isClaimedBy(claim));
-}
-
-/** @returns The activity, whoever holds it */
-function findOutstanding(draft: Draft, claim: ActivityClaim): StoredActivity | undefined {
-  return draft.instance(claim.key)?.activities.find(isMeantBy(claim));
-}
-
-function isMeantBy(claim: ActivityClaim): (activity: StoredActivity) => boolean {
-  return (it) => it.executionId === claim.executionId && it.activityId === claim.activityId;
-}
-
-/** Whether an activity of the right instance is the one that a claim is about, and still its. */
-export function isClaimedBy(claim: ActivityClaim): (activity: StoredActivity) => boolean {
-  const isMeant = isMeantBy(claim);
-  return (it) => isMeant(it) && it.owner === claim.node && it.attempt === claim.attempt;
-}
-
-function lostActivity(draft: Draft, claim: ActivityClaim): WriteOutcome {
-  if (!draft.data.nodes.has(claim.node)) return lostNode(claim.node);
-  return claimLost(
-    `attempt ${claim.attempt} of activity ${claim.activityId} is not this node's any more`,
-  );
-}
-
-function lostNode(node: NodeId): WriteOutcome {
-  return claimLost(`node ${node} is not registered`);
-}
-
-function claimLost(reason: string): WriteOutcome {
-  return { kind: "claimLost", reason };
 }

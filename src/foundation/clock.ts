@@ -10,6 +10,6 @@ export interface Clock {
 
 /** The machine's own clocks. */
 export const systemClock: Clock = {
-  nowMs: host.nowMs,
-  monotonicMs: host.monotonicMs,
+  nowMs: () => host.nowMs(),
+  monotonicMs: () => host.monotonicMs(),
 };

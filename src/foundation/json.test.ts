@@ -43,7 +43,13 @@ const hostile: readonly (readonly [name: string, value: unknown, what: string])[
   ["F22 a boxed number", Object(1), "class Number"],
   ["F22 a Buffer", Buffer.from("x"), "class Buffer"],
   ["F22 a DataView", new DataView(new ArrayBuffer(1)), "class DataView"],
-  ["F22 an object of a class", new (class Money {})(), "class Money"],
+  [
+    "F22 an object of a class",
+    new (class Money {
+      readonly cents = 1;
+    })(),
+    "class Money",
+  ],
   ["F22 an iterator", new Map([[1, 2]]).entries(), "an object of class"],
   ["F22 a generator", (function* () {})(), "an object of class"],
   ["F22 a symbol key", { [Symbol("s")]: 1 }, "whose key is Symbol(s)"],

@@ -331,7 +331,8 @@ function toParts<Run>(
       `Cannot define ${kind} ${JSON.stringify(name)}: \`run\` is ${body === undefined ? "missing" : `a value of type ${typeof body}`}; pass a function`,
     );
   }
-  if (inputs !== undefined && inputs !== "compare" && inputs !== "ignore") {
+  const policies: readonly unknown[] = [undefined, "compare", "ignore"];
+  if (!policies.includes(inputs)) {
     throw new UsageError(
       "invalid_definition",
       `Cannot define ${kind} ${JSON.stringify(name)}: \`inputs\` is ${JSON.stringify(inputs)}; pass "compare" or "ignore"`,

@@ -154,12 +154,15 @@ export class InstanceWatch {
   /** One timer for all that begin to wait while it runs. */
   #verifySoon(instanceId: string): void {
     this.#unverified.add(instanceId);
-    this.#verify ??= host.setTimeout(() => {
-      this.#verify = undefined;
-      const instanceIds = [...this.#unverified];
-      this.#unverified.clear();
-      for (const id of instanceIds) this.notify(id);
-    }, this.#times.verifyMs ?? VERIFY_MS);
+    this.#verify ??= host.setTimeout(
+      () => {
+        this.#verify = undefined;
+        const instanceIds = [...this.#unverified];
+        this.#unverified.clear();
+        for (const id of instanceIds) this.notify(id);
+      },
+      toTimerMs(this.#times.verifyMs ?? VERIFY_MS),
+    );
   }
 
   /** Anything may have changed. */

@@ -3,6 +3,7 @@
 import { systemClock } from "../foundation/clock.ts";
 import { isDuroxideError } from "../foundation/errors.ts";
 import { host } from "../foundation/host.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 
 /** Delays between tries, in milliseconds. */
 const DELAY_MS_MIN = 100;
@@ -26,7 +27,7 @@ export async function waitForStore<T>(
       const leftMs = endMs - systemClock.monotonicMs();
       if (leftMs <= 0 || !isDuroxideError(error) || !error.retryable) throw error;
       onRetry(error);
-      await host.sleep(Math.min(delayMs, leftMs));
+      await host.sleep(toTimerMs(Math.min(delayMs, leftMs)));
     }
   }
 }

@@ -45,6 +45,7 @@ import type { GuardMode, GuardTrip } from "./guards.ts";
 import { describeListener, guardError } from "./guards.ts";
 import type { Operation } from "./operation.ts";
 import { turnLoop, type WindowTask } from "./turn-loop.ts";
+import { untakenEvent, WAITS_NAMED_MAX } from "./untaken-event.ts";
 
 export interface TurnInput {
   /** What is recorded and not yet known to the execution: everything for a fresh one, nothing for a resident one. */
@@ -384,22 +385,9 @@ class Turn implements WindowTask {
   /** An event is not kept: what was raised before its wait, or after it, is gone. */
   #warnOfEvent(name: string): void {
     const { instanceId, operations } = this.#execution;
-    const waits = [...operations.values()]
-      .filter(({ kind, isOpen }) => kind === "event" && isOpen)
-      .map((wait) => wait.name);
-    this.#execution.warn(
-      `Cannot deliver event "${name}" to "${instanceId}": no wait for it is open` +
-        ` (${
-          waits.length === 0
-            ? "none is at all"
-            : `open: ${waits
-                .slice(0, 10)
-                .map((wait) => `"${wait}"`)
-                .join(", ")}`
-        }); ` +
-        "wait before it is raised, keep the wait of a lost ctx.select() with { keep: true }, or use a queue",
-      { event: name, waits: waits.slice(0, 10) },
-    );
+    const open = [...operations.values()].filter(({ kind, isOpen }) => kind === "event" && isOpen);
+    const waits = open.slice(0, WAITS_NAMED_MAX).map((wait) => wait.name);
+    this.#execution.warn(untakenEvent(instanceId, name, waits), { event: name, waits });
   }
 
   /** Deliveries end with the function, and before a failure that user code must not see. */

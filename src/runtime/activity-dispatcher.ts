@@ -39,6 +39,7 @@ import { ActivityRun } from "./activity-run.ts";
 import { ClaimCheck } from "./claim-check.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
 import type { RuntimeSettings } from "./options.ts";
+import { nameOf, toClaimed } from "./own-claims.ts";
 import { Parking } from "./parking.ts";
 import { trialFrom } from "./poison.ts";
 
@@ -507,25 +508,4 @@ const CLAIM = "";
 
 function count(claims: readonly boolean[]): number {
   return claims.filter(Boolean).length;
-}
-
-function toClaimed(
-  { key, node }: InstanceClaim,
-  instanceId: string,
-  { executionId, newActivities }: TurnEffects,
-): ClaimedActivity[] {
-  return newActivities
-    .filter((activity) => activity.isClaimed)
-    .map(({ activityId, name, body }) => ({
-      claim: { key, node, executionId, activityId, attempt: 1 },
-      instanceId,
-      crashes: 0,
-      name,
-      body,
-      heartbeat: undefined,
-    }));
-}
-
-function nameOf(claim: Pick<ActivityClaim, "key" | "executionId" | "activityId">): string {
-  return `${claim.key}/${claim.executionId}/${claim.activityId}`;
 }

@@ -10,6 +10,7 @@
  */
 
 import { host } from "../foundation/host.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type { ActivityClaim, ClaimedActivity } from "../provider/provider.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
@@ -50,7 +51,7 @@ export class ClaimCheck {
       .setTimeout(() => {
         this.#isDue = false;
         void this.check();
-      }, delayMs)
+      }, toTimerMs(delayMs))
       .unref();
   }
 

@@ -167,25 +167,19 @@ export class OrchestrationDispatcher {
     const resident = this.#residents.get(key);
     if (resident === undefined) return;
     this.#residents.delete(key);
-    resident.hasEnded = true;
-    resident.isHeld = false;
-    resident.execution.isAbandoned = true;
-    this.#parts.settings.logger.log("info", "An instance was ended from outside; its code stops", {
-      instanceId: resident.instanceId,
-      droppedMessageCount: resident.inbox.take().length,
-    });
+    const { instanceId } = resident;
+    const fields = { instanceId, droppedMessageCount: resident.endFromOutside() };
+    const { logger } = this.#parts.settings;
+    logger.log("info", "An instance was ended from outside; its code stops", fields);
   }
 
   /** Another process has changed these: what is held here and has ended there is let go. */
   async onChanged(instanceIds: readonly string[]): Promise<void> {
     const held = instanceIds.filter((instanceId) => this.isRunning(instanceId));
     if (held.length === 0) return;
-    try {
-      const rows = await this.#parts.hub.provider.readInstances(held);
-      for (const row of rows) if (row.status === "Canceled") this.onEnded(row.key);
-    } catch {
-      // Its next commit is refused, which says the same.
-    }
+    // Where the store does not answer, the next commit of such an instance is refused.
+    const rows = await this.#parts.hub.provider.readInstances(held).catch(() => []);
+    for (const row of rows) if (row.status === "Canceled") this.onEnded(row.key);
   }
 
   onDelivered(messages: readonly DeliveredMessage[]): void {
@@ -403,7 +397,7 @@ export class OrchestrationDispatcher {
       this.#isMoreLeft = true;
       return false;
     }
-    const crashes = { from: 0, below: this.#trialFrom };
+    const crashes = { from: 0, below: trialFrom(this.#parts.settings.attemptsMax) };
     const reader = this.#lateMail.begin();
     try {
       const { remembered } = this.#residents;
@@ -429,7 +423,10 @@ export class OrchestrationDispatcher {
         node,
         limit: 1,
         remembered: new Map(),
-        crashes: { from: this.#trialFrom, below: Number.MAX_SAFE_INTEGER },
+        crashes: {
+          from: trialFrom(this.#parts.settings.attemptsMax),
+          below: Number.MAX_SAFE_INTEGER,
+        },
       });
       if (suspect === undefined) return;
       const { key } = suspect.claim;
@@ -446,11 +443,6 @@ export class OrchestrationDispatcher {
     this.#trial = undefined;
     this.#hasFetched = false;
     this.#fetchSoon();
-  }
-
-  /** Crashes from which on an instance is tried alone. */
-  get #trialFrom(): number {
-    return trialFrom(this.#parts.settings.attemptsMax);
   }
 
   async #readHeld(node: NodeId): Promise<void> {

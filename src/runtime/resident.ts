@@ -50,6 +50,18 @@ export class Resident {
     return this.claim.key;
   }
 
+  /**
+   * Its end became durable without its code: no window of it opens any more.
+   *
+   * @returns How many messages are dropped with it
+   */
+  endFromOutside(): number {
+    this.hasEnded = true;
+    this.isHeld = false;
+    this.execution.isAbandoned = true;
+    return this.inbox.take().length;
+  }
+
   get isAtRest(): boolean {
     return !this.isBusy && this.inbox.isEmpty;
   }

@@ -12,6 +12,7 @@
 import { Worker } from "node:worker_threads";
 
 import { host } from "../foundation/host.ts";
+import { toTimerMs } from "../foundation/timer.ts";
 import { findUserFrame } from "../replay/source.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
 import { Cell, CELL_COUNT, DESCRIBE_KEY, STALL_EXIT_CODE, THREAD_SOURCE } from "./stall-thread.ts";
@@ -68,7 +69,7 @@ class StallWatch {
     this.#cells[Cell.tickMs] = tickMs;
     this.#cells[Cell.ticksMax] = TICKS;
     this.#cells[Cell.isFatal] = watchers.some((it) => it.onStall === "exit") ? 1 : 0;
-    this.#heart = host.setInterval(this.#beat, Math.max(1, Math.floor(tickMs / 2)));
+    this.#heart = host.setInterval(this.#beat, toTimerMs(Math.max(1, Math.floor(tickMs / 2))));
     this.#heart.unref();
     this.#beat();
     this.#start();
@@ -130,7 +131,7 @@ function isDebugged(): boolean {
 }
 
 /** (I1) Found by copies of this package, and by the thread. */
-const shared = globalThis as { [key: symbol]: StallWatch | undefined };
+const shared = globalThis as Record<symbol, StallWatch | undefined>;
 const KEY = Symbol.for(DESCRIBE_KEY);
 
 /** The one of this process. */

@@ -17,6 +17,7 @@ import { STORE_KINDS } from "../support/transaction-stores.ts";
 
 /** Less than any safety net. */
 const LIMIT_MS = 20_000;
+const LATER = { createdWithin: "1h" } as const;
 const CLOSED = { name: "ProviderError", code: "closed" };
 
 const waiting = defineOrchestration("Waiting", async (ctx) => ctx.dequeueEvent<number>("never"));
@@ -27,11 +28,11 @@ async function waitsOf(client: Client): Promise<Promise<unknown>[]> {
   return [
     handle.result(),
     client.waitForOrchestration("here"),
-    client.waitForOrchestration("nobody"),
+    client.waitForOrchestration("nobody", LATER),
     client.waitForStatusChange("here", 5),
-    client.waitForStatusChange("nobody", 0),
+    client.waitForStatusChange("nobody", 0, LATER),
     client.waitForKvValue("here", "key"),
-    client.waitForKvValue("nobody", "key"),
+    client.waitForKvValue("nobody", "key", LATER),
   ];
 }
 

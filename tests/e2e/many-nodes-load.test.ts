@@ -191,7 +191,7 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     setMaxListeners(0, stop.signal);
     const waiting = ids.map((id) =>
       crowd
-        .waitForOrchestration(id, { signal: stop.signal })
+        .waitForOrchestration(id, { signal: stop.signal, createdWithin: "1h" })
         .then(() => isDone.add(id))
         .catch(() => undefined),
     );
@@ -312,7 +312,10 @@ describe("on PostgreSQL", () => {
     const store = await PostgresProvider.connect(slow, { pollInterval: "1h" });
     try {
       const before = store.queryCount;
-      const end = new Client(store).waitForOrchestration("a", { timeout: "20s" });
+      const end = new Client(store).waitForOrchestration("a", {
+        timeout: "20s",
+        createdWithin: "20s",
+      });
       await eventually(() => store.queryCount > before);
       await fleet.client.startOrchestration("a", echo, 1);
       await fleet.finished(["a"]);

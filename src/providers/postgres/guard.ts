@@ -49,11 +49,17 @@ export function guardPool(pool: PgPool): void {
   if (guarded.has(pool)) return;
   guarded.add(pool);
   const insides = pool as PoolInsides;
-  if (insides.Client !== undefined) insides.Client = guarding(insides.Client);
+  // A pool that is wrapped may show its class as a bound function, which no class can extend.
+  const { Client } = insides;
+  if (isClass(Client)) insides.Client = guarding(Client);
   // An idle connection that breaks reports here; the next query opens another one.
   pool.on("error", () => undefined);
   pool.on("connect", guardClient);
   pool.on("acquire", guardClient);
+}
+
+function isClass(Client: ClientClass | undefined): Client is ClientClass {
+  return typeof (Client?.prototype as Partial<PgClient> | undefined)?.query === "function";
 }
 
 /** The clients that a pool will open. */

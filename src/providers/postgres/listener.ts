@@ -189,7 +189,7 @@ export class ChangeListener {
         connection.query({ text: PROBE }, limitMs).then(() => {
           isAsking = false;
         }, silent.reject);
-      }, probeMs)
+      }, toTimerMs(probeMs))
       .unref();
     try {
       await Promise.race([end, silent.promise]);
