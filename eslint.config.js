@@ -55,6 +55,8 @@ export default tseslint.config(
       "@typescript-eslint/prefer-promise-reject-errors": "off",
       // Contracts are interfaces, everything else is a type; mapped types force exceptions.
       "@typescript-eslint/consistent-type-definitions": "off",
+      // Publication (isolatedDeclarations) wants the types of exported templates written out.
+      "@typescript-eslint/no-inferrable-types": "off",
     },
   },
   {

@@ -167,10 +167,10 @@ export class OrchestrationDispatcher {
     const resident = this.#residents.get(key);
     if (resident === undefined) return;
     this.#residents.delete(key);
-    const { instanceId } = resident;
-    const fields = { instanceId, droppedMessageCount: resident.endFromOutside() };
-    const { logger } = this.#parts.settings;
-    logger.log("info", "An instance was ended from outside; its code stops", fields);
+    this.#parts.settings.logger.log("info", "An instance was ended from outside; its code stops", {
+      instanceId: resident.instanceId,
+      droppedMessageCount: resident.endFromOutside(),
+    });
   }
 
   /** Another process has changed these: what is held here and has ended there is let go. */
@@ -305,11 +305,8 @@ export class OrchestrationDispatcher {
     }
     this.#residents.touch(resident);
     if (!resident.isHeld) this.#residents.remember(resident);
-    if (this.#parts.settings.isCold) {
-      this.#evict(resident);
-      return;
-    }
-    if (!this.#makeReady(resident)) this.#makeRoom();
+    if (this.#parts.settings.isCold) this.#evict(resident);
+    else if (!this.#makeReady(resident)) this.#makeRoom();
   }
 
   #makeRoom(): void {

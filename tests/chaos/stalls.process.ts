@@ -24,7 +24,7 @@ const orchestrations = [
   }),
   defineOrchestration("Yields", async (ctx) => {
     await ctx.scheduleWait("go");
-    for (;;) await null; // Yields here.
+    for (;;) await Promise.resolve(); // Yields here.
   }),
 ];
 

@@ -250,9 +250,9 @@ describe("the table of values in chapter 5", () => {
   });
 
   test.each(table)("F22 %s: %s", (cell, outcome) => {
-    const value = run(cell as string);
+    const value = run(cell);
     const encoded = (): unknown => jsonCodec.decode(jsonCodec.encode(value, "it"));
     if (outcome === "refused") expect(encoded).toThrow("Cannot store it: ");
-    else expect(encoded()).toStrictEqual(outcome === "itself" ? value : run(outcome as string));
+    else expect(encoded()).toStrictEqual(outcome === "itself" ? value : run(outcome));
   });
 });

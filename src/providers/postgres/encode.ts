@@ -78,16 +78,8 @@ export function encodeCode({ orchestrations, activities }: NodeCode): readonly s
 
 function encodeOperation(operation: WriteOperation, reach: Reach): Json {
   switch (operation.kind) {
-    case "startInstance": {
-      const { request, firstTurn } = operation;
-      reach.ids.add(request.instanceId);
-      if (firstTurn === undefined) return { k: "start", q: encodeStart(request) };
-      const { node, effects } = firstTurn;
-      reach.nodes.add(node);
-      reach.ofEffects(effects);
-      const q = encodeStart(request);
-      return { k: "start", q, node: Number(node), e: encodeTurn(effects) };
-    }
+    case "startInstance":
+      return encodeStartInstance(operation, reach);
     case "sendMessage":
       reach.ids.add(operation.message.instanceId);
       return { k: "send", ...encodeMessage(operation.message) };
@@ -149,6 +141,19 @@ function encodeOperation(operation: WriteOperation, reach: Reach): Json {
     default:
       return unreachable(operation);
   }
+}
+
+function encodeStartInstance(
+  { request, firstTurn }: Extract<WriteOperation, { readonly kind: "startInstance" }>,
+  reach: Reach,
+): Json {
+  reach.ids.add(request.instanceId);
+  const q = encodeStart(request);
+  if (firstTurn === undefined) return { k: "start", q };
+  const { node, effects } = firstTurn;
+  reach.nodes.add(node);
+  reach.ofEffects(effects);
+  return { k: "start", q, node: Number(node), e: encodeTurn(effects) };
 }
 
 function encodeActivity(claim: ActivityClaim, reach: Reach): Json {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { useFakeHost } from "../../../tests/support/fake-host.ts";
 import type { StoreChange } from "../../provider/provider.ts";
 import { Connections } from "./connections.ts";
-import type { PgPool, PgPoolClient, PgQuery, PgResult } from "./driver.ts";
+import type { PgPoolClient, PgQuery, PgResult } from "./driver.ts";
 import { ChangeListener } from "./listener.ts";
 
 const ANSWER: PgResult = { rows: [], rowCount: 0 };
@@ -52,7 +52,7 @@ beforeEach(() => {
   pool = new FakePool();
   heard = [];
   listener = new ChangeListener({
-    connections: new Connections(pool as unknown as PgPool, { timeoutMs: 30_000, subject: "it" }),
+    connections: new Connections(pool, { timeoutMs: 30_000, subject: "it" }),
     channel: "c",
     writer: "w",
     hasNotifications: true,
