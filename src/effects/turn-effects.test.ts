@@ -128,6 +128,7 @@ describe("toEffects()", () => {
       parent: PARENT,
       carried: [{ name: "Q", data: "1" }],
       customStatus: '"s"',
+      atMs: 2_000,
     });
   });
 

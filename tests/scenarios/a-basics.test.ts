@@ -215,7 +215,10 @@ scenario("S013 a wait that begins before the end gives the terminal status", asy
   });
   const waiter = defineOrchestration("Waiter", async (ctx) => ctx.scheduleActivity(held));
   await world.start({ activities: [held], orchestrations: [waiter] });
-  const beforeStart = world.client.waitForOrchestration("waiter", LIMIT);
+  const beforeStart = world.client.waitForOrchestration("waiter", {
+    ...LIMIT,
+    createdWithin: "30s",
+  });
   await world.client.startOrchestration("waiter", waiter);
   const whileRunning = world.client.waitForOrchestration("waiter", LIMIT);
   await world.untilRecorded("waiter", "ActivityScheduled");

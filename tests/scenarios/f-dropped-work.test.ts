@@ -387,37 +387,51 @@ for (const [order, reason] of [
       const child = defineOrchestration("Child", async (ctx) => ctx.scheduleWait("never"));
       const parent = defineOrchestration("Parent", async (ctx) => {
         const options = { instanceId: "the-child" };
-        await ctx.select([
+        const race = [
           ctx.scheduleSubOrchestration(child, undefined, options),
           ctx.scheduleWait("drop"),
-        ]);
+        ] as const;
+        try {
+          await ctx.select(race);
+        } catch {
+          // The child was canceled: its failure won.
+        }
         return ctx.scheduleWait("end");
       });
-      // Nobody knows the child's code yet: both requests reach it before its first turn.
-      const first = await world.start({ orchestrations: [parent], retryDelayMin: 5 });
+      // No runtime knows the child's code: it has not begun, and its first cancellation ends it.
+      await world.start({ orchestrations: [parent], retryDelayMin: 5 });
       const handle = await world.client.startOrchestration("parent", parent);
-      if (order === "first by the user") await world.client.cancelInstance("the-child", "by hand");
-      await handle.raiseEvent("drop");
-      await world.untilRecorded("parent", "SubOrchestrationCancelRequested");
-      if (order === "first by drop") await world.client.cancelInstance("the-child", "by hand");
-      await first.shutdown();
-      await world.start({ orchestrations: [parent, child] });
+      await world.untilRecorded("parent", "SubOrchestrationScheduled");
+      if (order === "first by drop") await handle.raiseEvent("drop");
+      else await world.client.cancelInstance("the-child", "by hand");
       const status = await world.client.waitForOrchestration("the-child", LIMIT);
       expect(status).toMatchObject({ status: "Canceled", reason });
+      if (order === "first by drop") await world.client.cancelInstance("the-child", "by hand");
       expect(await told(world, "the-child")).toEqual([
         `2 OrchestrationCancelRequested ${reason}`,
-        "3 ExternalSubscribed never",
-        "4 ExternalSubscribedCancelled(3) orchestration_terminal",
-        "5 OrchestrationFailed",
+        "3 OrchestrationFailed",
       ]);
+      const dropped =
+        order === "first by drop"
+          ? "SubOrchestrationCancelRequested"
+          : "ExternalSubscribedCancelled";
+      await world.untilRecorded("parent", dropped);
       await handle.raiseEvent("end");
       await world.client.waitForOrchestration("parent", LIMIT);
       expect(await told(world, "parent")).toEqual([
         "2 SubOrchestrationScheduled Child",
         "3 ExternalSubscribed drop",
-        "4 ExternalEvent drop",
-        "5 ExternalSubscribed end",
-        "6 SubOrchestrationCancelRequested(2) dropped_future",
+        ...(order === "first by drop"
+          ? [
+              "4 ExternalEvent drop",
+              "5 ExternalSubscribed end",
+              "6 SubOrchestrationCancelRequested(2) dropped_future",
+            ]
+          : [
+              "4 SubOrchestrationFailed(2)",
+              "5 ExternalSubscribed end",
+              "6 ExternalSubscribedCancelled(3) dropped_future",
+            ]),
         "7 ExternalEvent end",
         "8 OrchestrationCompleted",
       ]);

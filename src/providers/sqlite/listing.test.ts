@@ -201,10 +201,11 @@ describe("every query of a listing", () => {
       .filter((sql) => sql.includes("select"))
       .flatMap((sql) => database.prepare(`explain query plan ${sql}`).all())
       .map((row) => (row as { detail: string }).detail);
-    // Names are the result of the recursion, one row each; keys are what the caller gives.
+    // Names are the result of the recursion, one row each; keys are what the caller gives, crashed
+    // nodes at most 64 of an instance.
     expect(
       plans.filter(
-        (plan) => plan.startsWith("SCAN") && !/^SCAN (names|n|k VIRTUAL .*)$/.test(plan),
+        (plan) => plan.startsWith("SCAN") && !/^SCAN (names|n|[kc] VIRTUAL .*)$/.test(plan),
       ),
     ).toEqual([]);
     expect(plans.filter((plan) => plan.includes("TEMP B-TREE"))).toEqual([]);
