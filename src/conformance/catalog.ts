@@ -22,6 +22,7 @@ import { nodes } from "./cases/nodes.ts";
 import { parking } from "./cases/parking.ts";
 import { queues } from "./cases/queues.ts";
 import { repetition } from "./cases/repetition.ts";
+import { stalls } from "./cases/stalls.ts";
 import { starts } from "./cases/starts.ts";
 import { time } from "./cases/time.ts";
 import { transactions } from "./cases/transactions.ts";
@@ -40,6 +41,7 @@ export function conformanceCases(): readonly ConformanceCase[] {
     ...activities,
     ...attempts,
     ...countedCrashes,
+    ...stalls,
     ...codeFilter,
     ...parking,
     ...endings,

@@ -45,6 +45,19 @@ export async function loadInstalled<T>(
   }
 }
 
+/** The file of a package that {@link loadInstalled} has loaded, for other threads; undefined: not found. */
+export function findInstalled(name: string): string | undefined {
+  const { createRequire } = process.getBuiltinModule("node:module");
+  for (const from of [import.meta.url, process.argv[1] ?? `${process.cwd()}/`]) {
+    try {
+      return createRequire(from).resolve(name);
+    } catch {
+      continue; // A bundle, mostly.
+    }
+  }
+  return undefined;
+}
+
 /** As `require(name)` in the file that the process was started with. */
 function requireFromProgram(name: string): unknown {
   const { createRequire } = process.getBuiltinModule("node:module");

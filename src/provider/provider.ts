@@ -36,6 +36,9 @@
  * P8. A crash is counted against the work that a node was busy with when another took it off the list
  *     (`NodeTakeover.isCrash`), and against nothing else. It is taken back when the node is heard of
  *     again: its process lives.
+ * P9. A note of a stall (`Provider.stallNote`) stands with its node until this is renewed or removed.
+ *     Another node that takes the node over while it stands applies the noted release in the same
+ *     transaction, after the crash is counted, if its claim is still current.
  * (Semantics sections 18, 20, 21, 26, 27, 30; weaknesses R1, R21, R22, R24, R25, R28, R30.)
  */
 
@@ -278,6 +281,20 @@ export type WriteOperation =
       /** Why it cannot go on, shown to clients until its next turn lands; null clears it. */
       readonly blocked?: BlockedReason | null | undefined;
     };
+
+/** Hands an instance back. */
+export type InstanceRelease = Extract<WriteOperation, { readonly kind: "releaseInstance" }>;
+
+/** How another thread of this process writes a note into the store. */
+export interface StallNote {
+  /**
+   * The body of a function of `require` and `data`, for `new Function`; what it returns is awaited.
+   * It opens a connection of its own and closes it, and waits for locks a few seconds at most.
+   */
+  readonly source: string;
+  /** A value that JSON can hold. */
+  readonly data: unknown;
+}
 
 /** Why an instance is parked. */
 export interface BlockedReason {
@@ -579,6 +596,16 @@ export interface Provider extends AsyncDisposable {
    * @returns Whether it was removed
    */
   removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean>;
+
+  /**
+   * Says how to note, from another thread, that the event loop of this process stands still inside a
+   * turn: the note parks the instance should the node be taken over (P9). Called through the debugger
+   * in the middle of anything: it must neither wait nor touch a connection. Absent, or undefined, where
+   * another thread cannot reach the store: then the instance is only handed on.
+   *
+   * @param release - Of the claim whose turn is under way
+   */
+  stallNote?(release: InstanceRelease): StallNote | undefined;
 
   readInstances(instanceIds: readonly string[]): Promise<readonly InstanceRow[]>;
   readHistory(instanceId: string, executionId: number): Promise<readonly HistoryRow[] | undefined>;

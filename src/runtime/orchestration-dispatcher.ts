@@ -154,11 +154,11 @@ export class OrchestrationDispatcher {
     this.#parts.hub.watch.notifyAll(); // They may have ended elsewhere, unheard.
   }
 
-  /** See `LocalRuntime.isRunning`. */
-  isRunning(instanceId: string, runId?: string): boolean {
+  /** An instance that is held and has not ended; see `LocalRuntime.isRunning`. */
+  findRunning(instanceId: string, runId?: string): Resident | undefined {
     const resident = this.#residents.getById(instanceId);
-    if (resident?.isHeld !== true || resident.hasEnded) return false;
-    return runId === undefined || resident.runId === runId;
+    if (resident?.isHeld !== true || resident.hasEnded) return undefined;
+    return runId === undefined || resident.runId === runId ? resident : undefined;
   }
 
   /** See `LocalRuntime.onEnded`. */
@@ -175,7 +175,7 @@ export class OrchestrationDispatcher {
 
   /** Another process has changed these: what is held here and has ended there is let go. */
   async onChanged(instanceIds: readonly string[]): Promise<void> {
-    const held = instanceIds.filter((instanceId) => this.isRunning(instanceId));
+    const held = instanceIds.filter((instanceId) => this.findRunning(instanceId));
     if (held.length === 0) return;
     // Where the store does not answer, the next commit of such an instance is refused.
     const rows = await this.#parts.hub.provider.readInstances(held).catch(() => []);

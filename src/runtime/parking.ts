@@ -18,7 +18,7 @@ export interface Cause {
 }
 
 /** For ever, as a time that every store and timer can take: a runtime that starts ends the wait. */
-const STALLED_MS = 10 * 365 * 86_400_000;
+export const STALLED_MS: number = 10 * 365 * 86_400_000;
 
 /** Counts the tries of what waits; doubles the delay with each, up to a bound. */
 export class Parking {

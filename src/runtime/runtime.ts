@@ -24,6 +24,7 @@ import { DueAlarm } from "./due-alarm.ts";
 import { toNodeCode } from "./node-code.ts";
 import { NodeKeeper } from "./node-keeper.ts";
 import { OrchestrationDispatcher } from "./orchestration-dispatcher.ts";
+import { toStallRelease } from "./stall-note.ts";
 import { stallWatch } from "./stall-watch.ts";
 import { toSettings, type RuntimeOptions, type RuntimeSettings } from "./options.ts";
 
@@ -120,10 +121,17 @@ export class Runtime implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const { store, context, stallAfterMs, onStall } = this.#settings;
+    const { store, context, stallAfterMs, onStall, leaseMs } = this.#settings;
     this.#endStallWatch = stallWatch.join({
       stallAfterMs,
+      leaseMs,
       onStall,
+      noteOf: ({ subject, owner }, source) => {
+        const resident = this.#orchestrations.findRunning(subject);
+        if (resident?.execution !== owner) return undefined;
+        const turn = { instanceId: subject, claim: resident.claim, source };
+        return store.stallNote?.(toStallRelease(turn, store.nowMs()));
+      },
       activities: () => this.#activities.runningNames,
     });
     await this.#register();
@@ -137,7 +145,7 @@ export class Runtime implements AsyncDisposable {
           this.#orchestrations.tryStart(request, retryMs),
       ),
       isRunning: (instanceId: string, runId?: string) =>
-        this.#orchestrations.isRunning(instanceId, runId),
+        this.#orchestrations.findRunning(instanceId, runId) !== undefined,
       onCanceled: context.bind((key: InstanceKey, activities: readonly ActivityKey[]) => {
         this.#activities.cancel(key, activities);
       }),

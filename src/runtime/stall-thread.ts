@@ -7,7 +7,9 @@
  * T2. Nothing is sent through the main thread, which does not answer: reports go to file descriptor 2.
  * T3. The inspector is connected while the main thread still answers, and used only in a stall. Where
  *     there is none (Bun, Deno), a report says less.
- * T4. A thread that ends with a session open makes `process.exit()` print a line about debuggers: the
+ * T4. A turn that does not come back is noted once per stall, through a connection of this thread; a
+ *     store that cannot be written to now, or from here, changes nothing but that.
+ * T5. A thread that ends with a session open makes `process.exit()` print a line about debuggers: the
  *     session is closed before, see {@link Cell.isEnding}.
  */
 
@@ -24,9 +26,11 @@ export const Cell = {
   isIgnored: 4,
   /** 1: the process ends, close the session; 2: it is closed. */
   isEnding: 5,
+  /** Ticks without a beat after which the turn is noted. */
+  noteTicks: 6,
 } as const;
 
-export const CELL_COUNT = 6;
+export const CELL_COUNT = 7;
 
 /** Where the main thread says what it is doing; read through the inspector. */
 export const DESCRIBE_KEY = "duroxide-ts.stalls";
@@ -38,6 +42,7 @@ export const THREAD_SOURCE: string = `
 const { workerData } = require("node:worker_threads");
 const { writeSync } = require("node:fs");
 const cells = new Int32Array(workerData.shared);
+process.emitWarning = () => {}; // The main thread has heard of experiments, and says so itself.
 const { cell, describeKey, exitCode } = workerData;
 
 let session;
@@ -88,7 +93,7 @@ function ask(onAnswer) {
     if (isOver) return;
     isOver = true;
     clearTimeout(timer);
-    onAnswer(text, isPaused);
+    onAnswer(text, isPaused, known?.note);
     session?.removeListener("Debugger.paused", onPaused);
     session?.post("Debugger.disable", () => {});
   };
@@ -104,12 +109,13 @@ function ask(onAnswer) {
           described = JSON.parse(answer.result.value);
         } catch {}
         pausesLeft -= 1;
+        const isBetter = known === undefined || described.instanceId !== undefined;
+        if (isBetter || described.source !== undefined) known = described;
         if (described.source !== undefined || pausesLeft === 0) {
-          end(toText(described.source !== undefined ? described : (known ?? described)), true);
+          end(toText(known), true);
           return;
         }
         // Between two steps of an endless chain of promises: look again a little later.
-        if (known === undefined || described.instanceId !== undefined) known = described;
         session?.post("Debugger.stepInto", () => {});
       });
   };
@@ -136,16 +142,29 @@ let seen = cells[cell.beat];
 let silentTicks = 0;
 let silentMs = 0;
 let isStalled = false;
+let isNoted = false;
+let asked = Promise.resolve();
+const afterOthers = (work) => {
+  asked = asked.then(work).catch(() => {});
+};
+
+/** (T4) */
+function note() {
+  isNoted = true;
+  afterOthers(() => new Promise((resolve) => ask((what, isPaused, note) => resolve(note))).then(
+    (note) => note && new Function("require", "data", note.source)(require, note.data)));
+}
 
 function onStall() {
   isStalled = true;
   const isFatal = cells[cell.isFatal] === 1;
   const ms = Math.round(silentMs);
-  ask((what, isPaused) => {
+  afterOthers(() => new Promise((resolve) => ask((what, isPaused) => {
+    resolve();
     say("duroxide-ts: the event loop of process " + process.pid + " has not turned for " + ms +
       " ms: " + what + (isFatal ? "; ending the process" : ""));
     if (isFatal) die(isPaused);
-  });
+  })));
 }
 
 function tick() {
@@ -158,9 +177,11 @@ function tick() {
     silentTicks = 0;
     silentMs = 0;
     isStalled = false;
+    isNoted = false;
   } else {
     silentTicks += 1;
     silentMs += cells[cell.tickMs];
+    if (!isNoted && silentTicks >= cells[cell.noteTicks]) note();
     if (!isStalled && silentTicks >= cells[cell.ticksMax]) onStall();
   }
   setTimeout(tick, cells[cell.tickMs]);

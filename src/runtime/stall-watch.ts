@@ -1,12 +1,15 @@
 /**
  * Notices that the event loop of this process does not turn: a small thread of its own counts.
  *
- * Boundary: reports to standard error, and ends the process where that is asked for. What becomes of
- * the work is decided by other processes, when the lease of this one ends.
+ * Boundary: reports to standard error, notes the turn in the store (`stall-note.ts`), and ends the
+ * process where that is asked for. What becomes of the work is decided by other processes, when the
+ * lease of this one ends.
  *
  * I1. One thread per process, for all runtimes of all copies of this package, from the first runtime on;
  *     it keeps no process alive, and costs a timer in each thread.
  * I2. Turns and activities cost nothing more: what the process is doing is asked for in a stall only.
+ * I3. A turn is noted before another process may take this one over: that is two thirds of a lease after
+ *     the last turn of the loop at the earliest, as leases are renewed three times.
  */
 
 import { Worker } from "node:worker_threads";
@@ -14,11 +17,14 @@ import { Worker } from "node:worker_threads";
 import { host } from "../foundation/host.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import { findUserFrame } from "../replay/source.ts";
-import { turnLoop } from "../replay/turn-loop.ts";
+import type { StallNote } from "../provider/provider.ts";
+import { turnLoop, type WindowTask } from "../replay/turn-loop.ts";
 import { Cell, CELL_COUNT, DESCRIBE_KEY, STALL_EXIT_CODE, THREAD_SOURCE } from "./stall-thread.ts";
 
-/** Ticks of the watching thread from the last turn of the loop to the report of a stall. */
+/** Fewest ticks of the watching thread from the last turn of the loop to the report of a stall. */
 const TICKS = 6;
+/** Those to the note of a turn, in a third of the shortest lease. (I3) */
+const NOTE_TICKS = 3;
 /** How long the end of the process waits for the thread, in milliseconds. */
 const ENDING_MS_MAX = 1_000;
 /** Most activities that a report names. */
@@ -29,9 +35,12 @@ export type StallPolicy = "report" | "exit";
 
 export interface StallWatcher {
   readonly stallAfterMs: number;
+  readonly leaseMs: number;
   readonly onStall: StallPolicy;
   /** Names the activities that run. */
   readonly activities: () => readonly string[];
+  /** How to note a turn; undefined when it is none of this one's, or cannot be noted. */
+  readonly noteOf: (task: WindowTask, source: string | undefined) => StallNote | undefined;
 }
 
 class StallWatch {
@@ -53,11 +62,22 @@ class StallWatch {
   /** Called by the watching thread, through the inspector, in the middle of anything. */
   describe(): string {
     const activities = [...this.#watchers].flatMap((watcher) => watcher.activities());
+    const source = findUserFrame(withoutInspector(new Error("stalled").stack));
+    const task = turnLoop.current;
     return JSON.stringify({
-      instanceId: turnLoop.current?.subject,
+      instanceId: task?.subject,
       activities: activities.slice(0, NAMES_MAX),
-      source: findUserFrame(withoutInspector(new Error("stalled").stack)),
+      source,
+      note: task && this.#noteOf(task, source),
     });
+  }
+
+  #noteOf(task: WindowTask, source: string | undefined): StallNote | undefined {
+    for (const watcher of this.#watchers) {
+      const note = watcher.noteOf(task, source);
+      if (note !== undefined) return note;
+    }
+    return undefined;
   }
 
   #adjust(): void {
@@ -65,9 +85,12 @@ class StallWatch {
     this.#cells[Cell.isIgnored] = 1;
     if (this.#watchers.size === 0) return;
     const watchers = [...this.#watchers];
-    const tickMs = Math.ceil(Math.min(...watchers.map((it) => it.stallAfterMs)) / TICKS);
+    const stallAfterMs = Math.min(...watchers.map((it) => it.stallAfterMs));
+    const noteAfterMs = Math.min(...watchers.map((it) => it.leaseMs)) / 3;
+    const tickMs = Math.ceil(Math.min(stallAfterMs / TICKS, noteAfterMs / NOTE_TICKS));
     this.#cells[Cell.tickMs] = tickMs;
-    this.#cells[Cell.ticksMax] = TICKS;
+    this.#cells[Cell.ticksMax] = Math.ceil(stallAfterMs / tickMs);
+    this.#cells[Cell.noteTicks] = Math.max(1, Math.floor(noteAfterMs / tickMs));
     this.#cells[Cell.isFatal] = watchers.some((it) => it.onStall === "exit") ? 1 : 0;
     this.#heart = host.setInterval(this.#beat, toTimerMs(Math.max(1, Math.floor(tickMs / 2))));
     this.#heart.unref();

@@ -1,6 +1,6 @@
 /**
- * A process whose code does not come back. Arguments: a SQLite file or the URL of a database, and the
- * policy for stalls. Says `ready`; `stop` ends it.
+ * A process whose code does not come back. Arguments: a SQLite file or the URL of a database, the
+ * policy for stalls, and the lease in milliseconds. Says `ready`; `stop` ends it.
  */
 
 import { defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
@@ -8,7 +8,7 @@ import { PostgresProvider } from "duroxide-ts/postgres";
 
 import { LEASE_MS, STALL_MS } from "./stalls.ts";
 
-const [place = "", onStall = "report"] = process.argv.slice(2);
+const [place = "", onStall = "report", leaseMs = LEASE_MS] = process.argv.slice(2);
 
 const blocks = defineActivity("Blocks", () => {
   const endMs = performance.now() + STALL_MS * 5;
@@ -17,6 +17,10 @@ const blocks = defineActivity("Blocks", () => {
 });
 
 const orchestrations = [
+  defineOrchestration("Echoes", async (ctx) => {
+    await ctx.scheduleTimer("10ms");
+    return "echo";
+  }),
   defineOrchestration("Computes", (ctx) => ctx.scheduleActivity(blocks)),
   defineOrchestration("Spins", async (ctx) => {
     await ctx.scheduleWait("go");
@@ -35,7 +39,7 @@ const runtime = await Runtime.start({
   store,
   activities: [blocks],
   orchestrations,
-  lease: LEASE_MS,
+  lease: Number(leaseMs),
   stallAfter: STALL_MS,
   onStall: onStall === "exit" ? "exit" : "report",
   logger: { log: () => undefined },

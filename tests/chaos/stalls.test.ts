@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
 import { SHARED_STORES } from "../support/fleet.ts";
 import { eventually } from "../support/signal.ts";
+import { LEASE_MS, SHORT_LEASE_MS } from "./stalls.ts";
 
 const WORKER = new URL("stalls.process.ts", import.meta.url);
 const LIMIT = { timeout: "60s" } as const;
@@ -39,8 +40,8 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     await clear();
   });
 
-  async function startWorker(onStall: "report" | "exit"): Promise<Worker> {
-    const child = fork(WORKER, [place, onStall], {
+  async function startWorker(onStall: "report" | "exit", leaseMs = LEASE_MS): Promise<Worker> {
+    const child = fork(WORKER, [place, onStall, String(leaseMs)], {
       execArgv: ["--import", "tsx", "--conditions=@duroxide-ts/source"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
@@ -72,6 +73,31 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       // Between two steps of a chain of promises there is no line to be had.
       if (name === "Spins") expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
       expect(worker.process.exitCode).toBeNull();
+    },
+  );
+
+  test.each(["Spins", "Yields"])(
+    "F58 an orchestration that %s for ever is parked after it has blocked a worker, others go on",
+    async (name) => {
+      await Promise.all([1, 2, 3].map(() => startWorker("report", SHORT_LEASE_MS)));
+      // What a worker frees a lease after its start, for the sake of new code, it has freed then.
+      await eventually(async () => {
+        const nodes = await store.listNodes();
+        const presences = nodes.filter((node) => node.label.endsWith("(presence)"));
+        return presences.length === 3 && presences.every((node) => node.renewals > 0);
+      });
+      await startLoop(name);
+      await eventually(async () => {
+        const status = await client.getOrchestrationStatus("loop");
+        return "blocked" in status && status.blocked?.code === "turn_stalled";
+      });
+      for (const id of ["a", "b", "c"]) {
+        await client.startOrchestration(id, "Echoes");
+        const status = await client.waitForOrchestration(id, LIMIT);
+        expect(status).toMatchObject({ status: "Completed", output: "echo" });
+      }
+      const status = await client.getOrchestrationStatus("loop");
+      expect(status).toMatchObject({ status: "Running", blocked: { code: "turn_stalled" } });
     },
   );
 

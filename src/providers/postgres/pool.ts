@@ -3,6 +3,7 @@
 import { addressOf, assertTarget, toAddress, type Address } from "./address.ts";
 import { createPool, importDriver, type PgPool } from "./driver.ts";
 import type { StoreSettings } from "./options.ts";
+import { type StallNoter, toStallNoter } from "./stall-note.ts";
 
 /** The provider gives up first, with an error that says why; then the pool clears up, in milliseconds. */
 const CLEARING_MS = 500;
@@ -13,6 +14,7 @@ export interface OpenedPool {
   readonly isOurs: boolean;
   /** Undefined for a pool that does not say. */
   readonly at: Address | undefined;
+  readonly stallNote: StallNoter;
 }
 
 /**
@@ -22,7 +24,10 @@ export interface OpenedPool {
  */
 export async function openPool(target: unknown, settings: StoreSettings): Promise<OpenedPool> {
   assertTarget(target);
-  if (typeof target !== "string") return { pool: target, isOurs: false, at: addressOf(target) };
+  const stallNote = toStallNoter(target, settings);
+  if (typeof target !== "string") {
+    return { pool: target, isOurs: false, at: addressOf(target), stallNote };
+  }
   const driver = await importDriver();
   const at = toAddress(target, driver);
   const pool = createPool(driver, {
@@ -32,5 +37,5 @@ export async function openPool(target: unknown, settings: StoreSettings): Promis
     applicationName: "duroxide-ts",
     connectTimeoutMs: settings.queryTimeoutMs + CLEARING_MS,
   });
-  return { pool, isOurs: true, at };
+  return { pool, isOurs: true, at, stallNote };
 }

@@ -115,6 +115,7 @@ export class PostgresProvider implements Provider {
   /** More at once would be a little faster, and hold the event loop up for longer than 10 ms. */
   readonly batchMax: number = 128;
   readonly transactions: ProviderTransactions;
+  readonly stallNote: OpenedPool["stallNote"];
 
   readonly #pool: PgPool;
   readonly #isPoolOurs: boolean;
@@ -139,8 +140,9 @@ export class PostgresProvider implements Provider {
     return this.#subject;
   }
 
-  private constructor({ pool, isOurs, at }: OpenedPool, settings: StoreSettings) {
+  private constructor({ pool, isOurs, at, stallNote }: OpenedPool, settings: StoreSettings) {
     this.#pool = pool;
+    this.stallNote = stallNote;
     this.#isPoolOurs = isOurs;
     this.#subject = describeStore(settings.schema, at);
     const timeoutMs = settings.queryTimeoutMs;

@@ -29,7 +29,7 @@ export const TAKE_BACK_CRASH = "select @.take_back_crash($1::bigint)";
 
 export const RENEW = `
 update @.nodes
-set renewals = renewals + 1
+set renewals = renewals + 1, stall = null
 where id = $1::bigint`;
 
 export const LIST_NODES = `

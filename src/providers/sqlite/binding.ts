@@ -4,7 +4,7 @@ import { ProviderError } from "../../provider/errors.ts";
 import { loadInstalled } from "../../provider/installed-package.ts";
 import type { SqliteBinding } from "./driver.ts";
 
-const PACKAGE = "@photostructure/sqlite";
+export const PACKAGE = "@photostructure/sqlite";
 
 /** Where bindings come from; replaced in tests. */
 export interface BindingSources {

@@ -40,8 +40,14 @@ where id = ?`;
 
 const RENEW = `
 update nodes
-set renewals = renewals + 1
+set renewals = renewals + 1, stall = null
 where id = ?`;
+
+const READ_STALL = `
+select stall
+from nodes
+where id = ?
+  and renewals = ?`;
 
 const READ_ALL = `
 select id, label, lease_ms, renewals, host, pid, process_start
@@ -115,6 +121,7 @@ export class Nodes {
   readonly #readScope: SqliteStatement;
   readonly #exists: SqliteStatement;
   readonly #renew: SqliteStatement;
+  readonly #readStall: SqliteStatement;
   readonly #readAll: SqliteStatement;
   readonly #remove: SqliteStatement;
 
@@ -125,6 +132,7 @@ export class Nodes {
     this.#readScope = connection.prepare(READ_SCOPE);
     this.#exists = connection.prepare(EXISTS);
     this.#renew = connection.prepare(RENEW);
+    this.#readStall = connection.prepare(READ_STALL);
     this.#readAll = connection.prepare(READ_ALL);
     this.#remove = connection.prepare(REMOVE);
   }
@@ -160,6 +168,11 @@ export class Nodes {
   /** @returns False when the node is not registered */
   renew(node: SqlValue): boolean {
     return Number(this.#renew.run(node).changes) > 0;
+  }
+
+  /** The note that may stand with the node (P9 of the contract); undefined without such a node. */
+  readStall(node: SqlValue, renewals: number): { readonly stall: string | null } | undefined {
+    return this.#readStall.get(node, renewals) as { readonly stall: string | null } | undefined;
   }
 
   readAll(self: ProcessIdentity): NodeRow[] {

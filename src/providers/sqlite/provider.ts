@@ -26,6 +26,7 @@ import {
   type ExecutionRow,
   type HeldInstanceWork,
   type HistoryRow,
+  type InstanceRelease,
   type InstanceRow,
   type ListPage,
   type ListQuery,
@@ -37,6 +38,7 @@ import {
   type Provider,
   type ProviderTransactions,
   type QueuedMessage,
+  type StallNote,
   type StoreChange,
   type WriteOperation,
   type WriteOutcome,
@@ -60,6 +62,7 @@ import { Listing } from "./listing.ts";
 import { type OpenStore, openStore } from "./open-store.ts";
 import { parseOptions, type SqliteOptions, type StoreSettings } from "./options.ts";
 import { type ProcessIdentity, readProcessIdentity } from "./process-identity.ts";
+import { parseStall, toStallNote } from "./stall-note.ts";
 import { toProviderError } from "./store-errors.ts";
 import { prepareTables, type Tables } from "./tables.ts";
 import { Transactions } from "./transactions.ts";
@@ -266,22 +269,35 @@ export class SqliteProvider implements Provider {
   }
 
   removeNode(node: NodeId, takeover?: NodeTakeover): Promise<boolean> {
-    const { nodes, activities, instances } = this.#tables;
+    const { nodes, activities } = this.#tables;
     return this.#call("write to", () =>
       this.#store.connection.fleetingTransaction(() => {
+        if (takeover !== undefined) this.#settleTurns(node, takeover);
         const isRemoved = nodes.remove(node, takeover?.ifRenewals);
-        if (isRemoved) {
-          if (takeover?.isCrash === true) {
-            activities.countCrash(node);
-            instances.countCrash(node, this.nowMs());
-          }
-          activities.releaseNode(node);
-        } else if (takeover === undefined) {
-          this.#takeBackCrash(node);
-        }
+        if (isRemoved) activities.releaseNode(node);
+        else if (takeover === undefined) this.#takeBackCrash(node);
         return isRemoved;
       }),
     );
+  }
+
+  /** (P8, P9) Runs inside a transaction, while the node is still there. */
+  #settleTurns(node: NodeId, { ifRenewals, isCrash }: NodeTakeover): void {
+    const { nodes, activities, instances } = this.#tables;
+    const found = nodes.readStall(node, ifRenewals);
+    if (found === undefined) return;
+    if (isCrash) {
+      activities.countCrash(node);
+      instances.countCrash(node, this.nowMs());
+    }
+    const { stall } = found;
+    if (stall !== null) applyOperations(this.#tables, this.nowMs(), [parseStall(stall)]);
+  }
+
+  /** See {@link Provider.stallNote}; undefined in memory, and with a binding of the user. */
+  stallNote(release: InstanceRelease): StallNote | undefined {
+    const hasOwnBinding = this.#settings.binding !== undefined;
+    return toStallNote(release, { file: this.#store.file, self: this.#self, hasOwnBinding });
   }
 
   /** (P8) Runs inside a transaction. */

@@ -280,9 +280,11 @@ create function @.remove_node(
 ) returns boolean language plpgsql ${PLAN_SETTINGS} set lock_timeout = '1s' as $$
 declare
   v_now bigint := @.now_ms();
+  v_stall jsonb;
 begin
   delete from @.nodes n
-  where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals);
+  where n.id = p_node and (p_if_renewals is null or n.renewals = p_if_renewals)
+  returning case when p_if_renewals is not null then n.stall::jsonb end into v_stall;
   if not found then
     if p_if_renewals is null then
       perform @.take_back_crash(p_node);
@@ -300,19 +302,23 @@ begin
   ) held
   where a.instance = held.instance and a.execution = held.execution
     and a.activity_id = held.activity_id;
-  -- A crash counts for those that have a turn to do (F7).
+  -- A crash counts for those that have a turn to do (F7); what a note names is parked (P9).
   update @.instances i set
     owner = null,
-    ready_ms = held.ready,
+    ready_ms = case when held.is_noted then greatest(held.ready, (v_stall -> 'at')::bigint) else held.ready end,
+    retry_ms = case when held.is_noted then (v_stall -> 'at')::bigint else i.retry_ms end,
+    blocked = case when held.is_noted then v_stall ->> 'bl' else i.blocked end,
     crashes = i.crashes + (p_is_crash and held.is_busy)::integer,
     crashed_nodes = case
       when p_is_crash and held.is_busy then @.with_node(i.crashed_nodes, p_node)
       else i.crashed_nodes
     end
   from (
-    select r.seq, r.ready, coalesce(r.ready <= v_now, false) as is_busy from (
-      select n.seq, @.ready_of(n.seq) as ready
-      from (select o.seq from @.instances o where o.owner = p_node order by o.seq for update) n
+    select r.seq, r.ready, coalesce(r.ready <= v_now, false) as is_busy,
+      coalesce(r.seq = (v_stall -> 'key')::bigint and r.epoch = (v_stall -> 'epoch')::integer, false) as is_noted
+    from (
+      select n.seq, n.epoch, @.ready_of(n.seq) as ready
+      from (select o.seq, o.epoch from @.instances o where o.owner = p_node order by o.seq for update) n
     ) r
   ) held
   where i.seq = held.seq;

@@ -30,7 +30,8 @@ create table @.nodes (
   label text not null,
   lease_ms bigint not null,
   renewals bigint not null,
-  takes_all boolean not null
+  takes_all boolean not null,
+  stall text
 ) with (fillfactor = 50);
 
 create table @.node_code (

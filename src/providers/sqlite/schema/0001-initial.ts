@@ -27,7 +27,8 @@ create table nodes (
   code text not null,
   host text not null,
   pid integer not null,
-  process_start text not null
+  process_start text not null,
+  stall text
 ) strict;
 
 create table node_code (
