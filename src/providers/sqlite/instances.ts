@@ -153,19 +153,14 @@ const COUNT_CRASH = `
 update instances
 set ${COUNT}
 where owner = ?
-  and (
-    exists (
-      select 1
-      from messages m
-      where m.instance = instances.seq
-        and m.visible_ms <= ?
-    )
-    or exists (
-      select 1
-      from timers t
-      where t.instance = instances.seq
-        and t.fire_ms <= ?
-    )
+  and seq in (
+    select m.instance
+    from messages m
+    where m.visible_ms <= ?
+    union all
+    select t.instance
+    from timers t
+    where t.fire_ms <= ?
   )`;
 
 const TAKE_BACK = `
