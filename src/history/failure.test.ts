@@ -185,6 +185,27 @@ describe("toFailure()", () => {
     expect(convert(new ActivityError("A", 2, failure)).data).not.toHaveProperty("failure");
   });
 
+  test("F60 a message that is no text is printed, and one that cannot be read says so", () => {
+    const withMessage = (message: unknown) =>
+      convert(Object.defineProperty(new Error("x"), "message", { value: message })).message;
+    expect(withMessage(42)).toBe("42");
+    expect(withMessage(Symbol("s"))).toBe("Symbol(s)");
+    expect(withMessage({ a: 1 })).toBe('{"a":1}');
+    const throwing = Object.defineProperty(new Error("x"), "message", {
+      get: () => {
+        throw new Error("no");
+      },
+    });
+    expect(convert(throwing).message).toBe("a message that cannot be read");
+  });
+
+  test("F45 the name of an error is that of its class, unless it has set another", () => {
+    class CardDeclined extends Error {}
+    expect(convert(new CardDeclined("x")).name).toBe("CardDeclined");
+    expect(convert(Object.assign(new CardDeclined("x"), { name: "Own" })).name).toBe("Own");
+    expect(convert(new TypeError("x")).name).toBe("TypeError");
+  });
+
   test("marks what a retry cannot help", () => {
     expect(convert(Object.assign(new Error("x"), { isNonRetryable: true })).isNonRetryable).toBe(
       true,

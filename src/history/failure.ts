@@ -106,7 +106,7 @@ class Conversion {
     }
     this.#seen.add(thrown);
     const hasErrorClass = isError(thrown);
-    const message = readText(thrown, "message");
+    const message = messageOf(thrown);
     const stack = readText(thrown, "stack");
     const userCode = read(thrown, "code");
     const cause = read(thrown, "cause");
@@ -114,7 +114,7 @@ class Conversion {
     const data = hasErrorClass
       ? this.#ownData(thrown as Error, depth, errors !== undefined)
       : this.#toData(thrown, depth);
-    const name = readText(thrown, "name") ?? (hasErrorClass ? "Error" : "object");
+    const name = nameOf(thrown) ?? (hasErrorClass ? "Error" : "object");
     return {
       ...this.#label,
       name: cut(name, NAME_LENGTH_MAX),
@@ -215,6 +215,25 @@ function toPlain(failure: Failure, textMax: number): Record<string, unknown> {
 
 function isError(value: unknown): boolean {
   return attempt(() => value instanceof Error) === true;
+}
+
+/** A message that is no text, as plain JavaScript allows, is printed. */
+function messageOf(thrown: object): string | undefined {
+  let message: unknown;
+  try {
+    ({ message } = thrown as { readonly message?: unknown });
+  } catch {
+    return "a message that cannot be read";
+  }
+  return typeof message === "string" || message === undefined ? message : printable(message);
+}
+
+/** `X` for an object of `class X extends Error` that does not set its name. */
+function nameOf(thrown: object): string | undefined {
+  const name = readText(thrown, "name");
+  if (name !== undefined && name !== "Error") return name;
+  const className = attempt(() => thrown.constructor.name);
+  return isError(thrown) && typeof className === "string" && className !== "" ? className : name;
 }
 
 function isAggregate(value: unknown): boolean {

@@ -19,6 +19,7 @@ import type {
 import { waitForStore } from "../provider/wait-for-store.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
 import { ActivityDispatcher } from "./activity-dispatcher.ts";
+import { logActivityFailure } from "./failure-log.ts";
 import { guardNodeCrypto } from "./crypto-guards.ts";
 import { DueAlarm } from "./due-alarm.ts";
 import { toNodeCode } from "./node-code.ts";
@@ -86,9 +87,13 @@ export class Runtime implements AsyncDisposable {
         this.#due.note(dueMs);
       },
       onOutcome: (claimed, outcome) => {
+        logActivityFailure(logger, claimed, outcome);
         this.#orchestrations.onOutcome(claimed, outcome);
       },
-      land: (claimed, outcome) => this.#orchestrations.land(claimed, outcome),
+      land: (claimed, outcome) => {
+        logActivityFailure(logger, claimed, outcome);
+        return this.#orchestrations.land(claimed, outcome);
+      },
       isCalm: () => this.#orchestrations.isCalm,
     });
     this.#orchestrations = new OrchestrationDispatcher({

@@ -35,6 +35,7 @@ import { startTurn, type TurnResult } from "../replay/turn.ts";
 import type { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { toConsumed, type InboxItem } from "./inbox.ts";
 import type { RuntimeSettings } from "./options.ts";
+import { logInstanceFailure } from "./failure-log.ts";
 import { Parking, toReason } from "./parking.ts";
 import type { Resident } from "./resident.ts";
 
@@ -269,6 +270,7 @@ export class TurnRunner {
       this.#log("debug", resident, "Results of activities came too late", { count: droppedCount });
     }
     const { kind } = conclusion.outcome;
+    logInstanceFailure(this.#parts.settings.logger, resident.execution, conclusion.outcome);
     resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before anybody is told.
     if (effects.change !== undefined || effects.keyValues !== undefined)
       hub.watch.notify(resident.instanceId, ended);

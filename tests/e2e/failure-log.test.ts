@@ -1,0 +1,55 @@
+/** F35: what fails is visible in the log without asking. */
+
+import { Client, defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
+import type { LogFields, LogLevel } from "duroxide-ts";
+import { expect, onTestFinished, test } from "vitest";
+
+test.each([false, true])(
+  "F35 one line for each failed run and one for the failed instance (evicted every turn: %s)",
+  async (evictAfterEveryTurn) => {
+    class CardDeclined extends Error {}
+    const charge = defineActivity("Charge", () => {
+      throw new CardDeclined("no funds"); // The user's line.
+    });
+    const pay = defineOrchestration("Pay", async (ctx) => {
+      await ctx.scheduleActivity(charge).settled();
+      await ctx.scheduleActivity(charge);
+    });
+    const lines: { level: LogLevel; message: string; fields: LogFields }[] = [];
+    const store = await SqliteProvider.inMemory();
+    const runtime = await Runtime.start({
+      store,
+      activities: [charge],
+      orchestrations: [pay],
+      residency: { evictAfterEveryTurn },
+      logger: { log: (level, message, fields) => lines.push({ level, message, fields }) },
+    });
+    onTestFinished(async () => {
+      await runtime.shutdown();
+      await store.close();
+    });
+    const handle = await new Client(store).startOrchestration("i-1", pay);
+    await expect(handle.result()).rejects.toThrow("no funds");
+    const failures = lines.filter(({ message }) => message.endsWith(" failed"));
+    const ofCharge = {
+      level: "warn",
+      message: 'Activity "Charge" failed',
+      fields: {
+        instanceId: "i-1",
+        activityName: "Charge",
+        attempt: 1,
+        error: "CardDeclined: no funds",
+        source: expect.stringContaining("failure-log.test.ts:12") as string,
+      },
+    };
+    expect(failures).toMatchObject([
+      ofCharge,
+      ofCharge,
+      {
+        level: "error",
+        message: 'Orchestration "i-1" failed',
+        fields: { instanceId: "i-1", orchestrationName: "Pay", error: "ActivityError: no funds" },
+      },
+    ]);
+  },
+);
