@@ -79,8 +79,9 @@ export async function sendCancel(
   assertOptions(options);
   assertReason(connection, reason, `cancel instance "${instanceId}"`);
   // A transaction of the user is not left for a look: a store in memory would wait for itself.
-  const mayEnd = options.transaction === undefined && !connection.hub.isRunning(instanceId, runId);
-  if (mayEnd && (await endUnlessRunning(connection, target))) return { kind: "accepted" };
+  // What this process holds is read as well: it may be parked already, and not let go yet.
+  if (options.transaction === undefined && (await endUnlessRunning(connection, target)))
+    return { kind: "accepted" };
   const message: InstanceMessage = { kind: "cancel", reason };
   return send(connection, { instanceId, runId, message, isUrgent: true }, options);
 }

@@ -16,15 +16,18 @@ const HARMLESS = new Set([
   "Stats",
   "statSync",
   "watch",
+  "writeSync", // To a descriptor that is open, such as standard error.
 ]);
 const IMPORT = /import\s+([^;]*?)\s+from\s+"(?:node:)?fs(?:\/promises)?"/g;
+const REQUIRED = /const \{([^}]*)\} = require\("node:fs"\)/g;
 const OTHERWISE =
   /(?:import|require|getBuiltinModule)\("(?:node:)?fs(?:\/promises)?"\)|\* as \w+ from "(?:node:)?fs/;
 const READ = /\breadFileSync\((["`][^"`$]*)?/g;
 
 /** What of a source could open a file, and close it again. */
 function findOpenings(source: string): string[] {
-  const names = [...source.matchAll(IMPORT)].flatMap(([, names = ""]) =>
+  const lists = [...source.matchAll(IMPORT), ...source.matchAll(REQUIRED)];
+  const names = lists.flatMap(([, names = ""]) =>
     names
       .replaceAll(/[{}]|\btype\b/g, " ")
       .split(",")
@@ -36,7 +39,7 @@ function findOpenings(source: string): string[] {
   return [
     ...names.filter((name) => name !== "" && !HARMLESS.has(name)),
     ...reads.map(([read]) => read),
-    ...(OTHERWISE.exec(source) ?? []),
+    ...(OTHERWISE.exec(source.replaceAll(REQUIRED, "")) ?? []),
   ];
 }
 
