@@ -49,6 +49,6 @@ export function parseStall(stall: string): InstanceRelease {
 /** As `findBinding` does. */
 function findLibrary(): string | undefined {
   const builtIn = "node:sqlite";
-  const isBuiltIn = process.getBuiltinModule(builtIn as "node:fs") !== undefined;
-  return isBuiltIn ? builtIn : findInstalled(PACKAGE);
+  const found: unknown = process.getBuiltinModule(builtIn as "node:fs");
+  return found === undefined ? findInstalled(PACKAGE) : builtIn;
 }
