@@ -1,10 +1,9 @@
 /** The package inside of bundles, as esbuild makes them. */
 
-import { execFile } from "node:child_process";
 import { readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
-import { promisify } from "node:util";
 
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { installPackage, type Consumer } from "../support/archive.ts";
@@ -55,13 +54,18 @@ afterAll(() => {
 });
 
 async function bundle(format: "esm" | "cjs"): Promise<string> {
-  const file = format === "esm" ? "bundle.mjs" : "bundle.cjs";
-  const esbuild = join(root, "node_modules/esbuild/bin/esbuild");
-  const flags = ["app.mjs", "--bundle", "--platform=node", "--sourcemap", "--log-level=error"];
-  await promisify(execFile)(esbuild, [...flags, `--format=${format}`, `--outfile=${file}`], {
-    cwd: consumer.folder,
+  const outfile = format === "esm" ? "bundle.mjs" : "bundle.cjs";
+  await build({
+    absWorkingDir: consumer.folder,
+    entryPoints: ["app.mjs"],
+    outfile,
+    format,
+    bundle: true,
+    platform: "node",
+    sourcemap: true,
+    logLevel: "error",
   });
-  return file;
+  return outfile;
 }
 
 describe.each(["esm", "cjs"] as const)("a bundle (%s)", (format) => {
