@@ -14,7 +14,8 @@ const runtime = await Runtime.start({
   // dead process is recognised at once.
   lease: "1s",
   activityConcurrency: 32,
-  logger: consoleLogger("warn"),
+  // Declined cards and empty shelves are part of the job: their warnings would bury the report.
+  logger: consoleLogger("error"),
 });
 
 let stopping: Promise<void> | undefined;

@@ -272,7 +272,9 @@ describe.each(STORE_KINDS)("on $name", (kind) => {
       );
       await startRuntime(store, [spawn], [parent, echo]);
       await client.startOrchestration("parent", parent);
-      expect(await client.waitForOrchestration("child", { timeout: "20s" })).toMatchObject({
+      expect(
+        await client.waitForOrchestration("child", { timeout: "20s", createdWithin: "20s" }),
+      ).toMatchObject({
         output: "spawned",
       });
       await client.waitForOrchestration("parent", { timeout: "20s" });
