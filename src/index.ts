@@ -4,6 +4,7 @@ export { Client, type ClientOptions } from "./client/client.ts";
 export {
   InstanceAlreadyExistsError,
   InstanceNotFoundError,
+  InstanceEndedError,
   InstanceReplacedError,
   OrchestrationCanceledError,
   OrchestrationFailedError,

@@ -288,8 +288,8 @@ export class Client {
    * Waits until a key is there.
    *
    * @throws InstanceNotFoundError when there is no such instance, nor comes one within `createdWithin`
-   * @throws TimeoutError, AbortedError as `options` say; without a `timeout` it waits for ever, even
-   *   if the instance ends without the key
+   * @throws InstanceEndedError when the instance has ended and never set the key
+   * @throws TimeoutError, AbortedError as `options` say
    */
   async waitForKvValue<T = unknown>(
     instanceId: string,

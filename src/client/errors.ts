@@ -109,3 +109,22 @@ export class InstanceReplacedError extends DuroxideError {
     this.instanceId = instanceId;
   }
 }
+
+/** The instance has ended without the fact that a wait is for. */
+export class InstanceEndedError extends DuroxideError {
+  override readonly name = "InstanceEndedError";
+  readonly instanceId: string;
+  readonly status: string;
+
+  /** @param subject - What was waited for, as in `key "a" of instance "b"` */
+  constructor(subject: string, instanceId: string, status: string) {
+    super(
+      "instance_ended",
+      `Cannot wait longer for ${subject}: the instance has ended as ${status} without it; ` +
+        "read its status and its output",
+      { category: "application", details: { instanceId, status } },
+    );
+    this.instanceId = instanceId;
+    this.status = status;
+  }
+}

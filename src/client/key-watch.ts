@@ -5,6 +5,8 @@
  * and a read that finds the key asks the watch to look again, which ends the wait.
  *
  * I1. One read at a time; calls during a read make it read once more.
+ * I2. An instance that has ended sets no key any more: a read that begins after the end and finds
+ *     none ends the wait.
  */
 
 import type { EncodedValue } from "../history/event.ts";
@@ -12,6 +14,9 @@ import { ProviderError } from "../provider/errors.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type { WatchLimits } from "../provider/instance-watch.ts";
 import type { InstanceRow } from "../provider/provider.ts";
+import { InstanceEndedError } from "./errors.ts";
+import { describeKey } from "./key-values.ts";
+import { hasEnded } from "./status.ts";
 
 /** A key that is set; its value may be anything. */
 export interface FoundKey {
@@ -28,6 +33,7 @@ export class KeyWatch {
   readonly #key: string;
   readonly #unknown: Error;
   #answer: Answer | undefined;
+  #ended: InstanceRow | undefined;
   #isReading = false;
   #isStale = false;
 
@@ -58,6 +64,7 @@ export class KeyWatch {
   readonly #check = (row: InstanceRow | undefined): { readonly value: Answer } | undefined => {
     if (this.#answer !== undefined) return { value: this.#answer };
     if (row === undefined) throw this.#unknown;
+    this.#ended = hasEnded(row) ? row : undefined;
     this.#isStale = true;
     if (!this.#isReading) void this.#read();
     return undefined;
@@ -75,13 +82,19 @@ export class KeyWatch {
   }
 
   async #tryLook(): Promise<Answer | undefined> {
+    const ended = this.#ended;
     try {
       const entry = await this.lookOnce();
-      return entry && { kind: "found", entry };
+      if (entry !== undefined) return { kind: "found", entry };
+      return ended && { kind: "failed", error: toEnded(ended, this.#key) }; // (I2)
     } catch (error) {
       // A store that is busy is asked again at the next call, by the watch's safety net at the latest.
       if (error instanceof ProviderError && error.retryable) return undefined;
       return { kind: "failed", error };
     }
   }
+}
+
+function toEnded({ instanceId, status }: InstanceRow, key: string): InstanceEndedError {
+  return new InstanceEndedError(describeKey(instanceId, key), instanceId, status);
 }

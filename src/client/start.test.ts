@@ -136,6 +136,7 @@ describe("a runtime of the same process", () => {
       onDelivered: () => {},
       onActivitiesReady: () => {},
       onDue: () => {},
+      onBlocked: () => {},
       onUncertain: () => {},
     };
   }

@@ -95,6 +95,25 @@ describe("waitForOrchestration()", () => {
     }
   });
 
+  test("F34 a wait for a key ends with the instance, unless its last turn set it", async () => {
+    const { client, store, hub, hasLooked } = await openQuietWorld();
+    const claim = await store.begin("a");
+    const missing = client.waitForKvValue("a", "key");
+    await hasLooked;
+    await store.commit(claim, { change: DONE });
+    hub.watch.notify("a");
+    await expect(missing).rejects.toMatchObject({
+      name: "InstanceEndedError",
+      code: "instance_ended",
+      message: expect.stringMatching(/key "key" of instance "a".*ended as Completed/) as string,
+      instanceId: "a",
+      status: "Completed",
+    });
+    await expect(client.waitForKvValue("a", "key")).rejects.toMatchObject({
+      code: "instance_ended",
+    });
+  });
+
   test("waits for an instance that does not exist yet, where that is asked for", async () => {
     const { client, store, hub, hasLooked } = await openQuietWorld();
     const end = client.getHandle("later").result({ createdWithin: "1h" });

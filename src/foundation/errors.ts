@@ -27,6 +27,7 @@ export type ErrorCode =
   | "instance_already_exists"
   | "instance_not_found"
   | "instance_replaced"
+  | "instance_ended"
   | "orchestration_failed"
   | "orchestration_canceled"
   | "timeout"

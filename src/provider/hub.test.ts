@@ -22,6 +22,9 @@ function listener(): LocalRuntime & { readonly told: string[] } {
     onDue: (dueMs) => {
       told.push(`due ${dueMs}`);
     },
+    onBlocked: (instanceId) => {
+      told.push(`blocked ${instanceId}`);
+    },
     onUncertain: () => {
       told.push("look");
     },

@@ -18,6 +18,7 @@ import { CommitPipeline } from "./commit-pipeline.ts";
 import { InstanceWatch } from "./instance-watch.ts";
 import type {
   ActivityKey,
+  BlockedReason,
   DeliveredMessage,
   InstanceKey,
   Provider,
@@ -54,6 +55,8 @@ export interface LocalRuntime {
   onActivitiesReady(): void;
   /** Something that is due then has been put into the store, in milliseconds since the Unix epoch. */
   onDue(dueMs: number): void;
+  /** A runtime of this process could not go on with an instance, and parked it. */
+  onBlocked(instanceId: string, reason: BlockedReason): void;
   /** News may have been missed: look into the store. */
   onUncertain(): void;
 }
@@ -124,6 +127,11 @@ export class StoreHub {
   /** Lets every runtime of this process look for work: nobody else tells it of our own commits. */
   wakeAll(): void {
     for (const runtime of this.#runtimes) runtime.onUncertain();
+  }
+
+  /** Each runtime of this process may have a log of its own, and another user that reads it. */
+  announceBlocked(instanceId: string, reason: BlockedReason): void {
+    for (const runtime of this.#runtimes) runtime.onBlocked(instanceId, reason);
   }
 
   /** Whether a runtime of this process holds the instance and will tell {@link watch} of its end. */

@@ -123,11 +123,17 @@ export class TurnLoop {
       this.#lowerGuards ??= raiseGuards();
       watchGuards(task.guards, task.owner, this.#onGuardTrip);
     }
-    task.context.run(() => {
-      // Marking costs something on Node 20 and 22, and only guards need it.
-      if (task.guards === "off") task.deliver();
-      else thread.code.run(task.owner, () => task.deliver());
-    });
+    // Marking costs something on Node 20 and 22, and only guards need it.
+    task.context.run(task.guards === "off" ? this.#deliver : this.#deliverMarked);
+  };
+
+  readonly #deliver = (): void => {
+    this.#current?.deliver();
+  };
+
+  readonly #deliverMarked = (): void => {
+    const task = this.#current;
+    if (task !== undefined) thread.code.run(task.owner, this.#deliver);
   };
 
   #closeWindow(): void {

@@ -53,7 +53,6 @@ export class Reception {
     const canceled = findCancel(items);
     if (canceled !== undefined) return runner.abort(resident, items, canceled);
     if (cause === undefined) return resident;
-    settings.logger.log("warn", cause.message, { instanceId: resident.instanceId });
     return this.#park(resident, cause);
   }
 
@@ -68,6 +67,7 @@ export class Reception {
   #park(resident: Resident, cause: Cause): Promise<Fate> {
     const { hub, runner } = this.#parts;
     const blocked = toReason(cause, hub.provider.nowMs());
+    hub.announceBlocked(resident.instanceId, blocked);
     return runner.handBack(resident, [], blocked);
   }
 }

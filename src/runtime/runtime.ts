@@ -10,6 +10,7 @@ import { host } from "../foundation/host.ts";
 import { StoreHub, type LocalRuntime } from "../provider/hub.ts";
 import type {
   ActivityKey,
+  BlockedReason,
   DeliveredMessage,
   InstanceKey,
   StartRequest,
@@ -19,6 +20,7 @@ import type {
 import { waitForStore } from "../provider/wait-for-store.ts";
 import { turnLoop } from "../replay/turn-loop.ts";
 import { ActivityDispatcher } from "./activity-dispatcher.ts";
+import { BlockedLog } from "./blocked-log.ts";
 import { logActivityFailure } from "./failure-log.ts";
 import { guardNodeCrypto } from "./crypto-guards.ts";
 import { DueAlarm } from "./due-alarm.ts";
@@ -140,6 +142,7 @@ export class Runtime implements AsyncDisposable {
       activities: () => this.#activities.runningNames,
     });
     await this.#register();
+    const blockedLog = new BlockedLog(this.#settings.logger);
     // Others call these from contexts of their own.
     const local: LocalRuntime = {
       get isGathering() {
@@ -166,6 +169,9 @@ export class Runtime implements AsyncDisposable {
       onDue: (dueMs: number) => {
         this.#due.note(dueMs);
       },
+      onBlocked: context.bind((instanceId: string, reason: BlockedReason) => {
+        blockedLog.note(instanceId, reason);
+      }),
       onUncertain: context.bind(() => {
         this.#wake();
       }),

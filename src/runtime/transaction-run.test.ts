@@ -78,6 +78,7 @@ describe("TransactionRun", () => {
       },
       onActivitiesReady: () => {},
       onDue: () => {},
+      onBlocked: () => {},
       onUncertain: () => {},
     });
     await run.start();

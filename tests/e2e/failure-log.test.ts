@@ -1,8 +1,8 @@
-/** F35: what fails is visible in the log without asking. */
+/** F34 F35: what fails and what cannot go on is visible in the log without asking. */
 
 import { Client, defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
 import type { LogFields, LogLevel } from "duroxide-ts";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 
 test.each([false, true])(
   "F35 one line for each failed run and one for the failed instance (evicted every turn: %s)",
@@ -53,3 +53,43 @@ test.each([false, true])(
     ]);
   },
 );
+
+test("F34 an instance whose code is missing is logged once by each runtime of the process", async () => {
+  const store = await SqliteProvider.inMemory();
+  const logs: { message: string; fields: LogFields }[][] = [[], []];
+  const runtimes = await Promise.all(
+    logs.map((lines) =>
+      Runtime.start({
+        store,
+        orchestrations: [],
+        retryDelayMin: 1,
+        retryDelayMax: 1,
+        logger: { log: (_, message, fields) => lines.push({ message, fields }) },
+      }),
+    ),
+  );
+  onTestFinished(async () => {
+    for (const runtime of runtimes) await runtime.shutdown();
+    await store.close();
+  });
+  const client = new Client(store);
+  await client.startOrchestration("i-1", "Nobody");
+  await client.startOrchestration("i-2", "Nobody");
+  const blocked = (lines: { message: string; fields: LogFields }[]): unknown[] =>
+    lines.filter(({ fields }) => fields["blocked"] === "not_registered");
+  await vi.waitFor(() => {
+    for (const lines of logs) expect(blocked(lines)).toHaveLength(2);
+  });
+  // It is tried again every millisecond.
+  const { blocked: reason } = await client.getInstanceInfo("i-1");
+  await vi.waitFor(async () => {
+    const info = await client.getInstanceInfo("i-1");
+    expect(info.blocked?.sinceMs).not.toBe(reason?.sinceMs);
+  });
+  for (const lines of logs) {
+    expect(blocked(lines)).toMatchObject([
+      { message: expect.stringContaining('"Nobody"') as string, fields: { instanceId: "i-1" } },
+      { message: expect.stringContaining('"Nobody"') as string, fields: { instanceId: "i-2" } },
+    ]);
+  }
+});

@@ -19,9 +19,9 @@ import { ProviderError } from "../../provider/errors.ts";
 const ENDINGS = ["", "-wal", "-shm"];
 /**
  * How long after a change of the folder its time may stay the same at the next change, in
- * milliseconds: FAT counts in 2 s.
+ * milliseconds: FAT counts in 2 s, a kernel that counts finer by its ticks of up to 10 ms.
  */
-const SAME_TIME_MS = 3_000;
+const SAME_TIME_MS = { inSeconds: 3_000, finer: 100 };
 /** Longest time without a look while the store is used, in milliseconds. */
 const LOOK_MS = 500;
 
@@ -86,7 +86,7 @@ export class FileInPlace {
     const folder = readFacts(this.#folder);
     const nowMs = this.#monotonicMs();
     if (isSame(folder, this.#quiet) && timeOf(folder) === timeOf(this.#quiet)) {
-      return nowMs - this.#quietSinceMs > SAME_TIME_MS;
+      return nowMs - this.#quietSinceMs > sameTimeMs(folder);
     }
     this.#quiet = folder;
     this.#quietSinceMs = nowMs;
@@ -110,6 +110,11 @@ function readFacts(path: string): Facts {
 function isSame(one: Facts, other: Facts): boolean {
   if (one === "unknown" || other === "unknown") return true;
   return one?.ino === other?.ino && one?.dev === other?.dev;
+}
+
+function sameTimeMs(folder: Facts): number {
+  const isFiner = (timeOf(folder) ?? 0) % 1_000 !== 0;
+  return isFiner ? SAME_TIME_MS.finer : SAME_TIME_MS.inSeconds;
 }
 
 function timeOf(facts: Facts): number | undefined {
