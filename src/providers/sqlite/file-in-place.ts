@@ -3,8 +3,10 @@
  *
  * SQLite goes on with files that were removed or replaced, where nothing that it writes is ever found.
  *
- * I1. Looked at between each commit and its acknowledgement, so that nothing is acknowledged that
- *     cannot be read back.
+ * I1. Checked between each commit and its acknowledgement to a caller, so that nothing is
+ *     acknowledged that cannot be read back. Commits that no caller waits for, such as the turns of a
+ *     running instance, are checked a few milliseconds apart: a removal that is noticed so late is as
+ *     one that happened so late.
  * I2. What was gone once stays gone: files that were put back may lack what was written meanwhile.
  * I3. Nothing is opened: the system is asked for the facts of a name.
  */
@@ -22,8 +24,8 @@ const ENDINGS = ["", "-wal", "-shm"];
  * milliseconds: FAT counts in 2 s, a kernel that counts finer by its ticks of up to 10 ms.
  */
 const SAME_TIME_MS = { inSeconds: 3_000, finer: 100 };
-/** Longest time without a look while the store is used, in milliseconds. */
-const LOOK_MS = 500;
+/** Longest times between two checks while the store is used, in milliseconds. */
+const CHECK_MS = { reads: 500, writes: 5 };
 
 /** What the system says of a name: `undefined` when there is no such file. */
 type Facts = Stats | "unknown" | undefined;
@@ -36,7 +38,7 @@ export class FileInPlace {
   /** The folder as it was when all files were in place; removing or replacing one changes it. */
   #quiet: Facts;
   #quietSinceMs = 0;
-  #lookedMs: number;
+  #checkedMs: number;
   #missing: string | undefined;
 
   /** @param path - Of an open store, without symbolic links */
@@ -53,7 +55,7 @@ export class FileInPlace {
       endings.map((ending) => [`${path}${ending}`, readFacts(`${path}${ending}`)]),
     );
     this.#monotonicMs = monotonicMs;
-    this.#lookedMs = monotonicMs();
+    this.#checkedMs = monotonicMs();
   }
 
   /** @throws ProviderError `store_not_found` */
@@ -67,11 +69,11 @@ export class FileInPlace {
     );
   }
 
-  /** Does the same where nothing is acknowledged, and looks only now and then. */
-  assertNowAndThen(): void {
+  /** Does the same where no caller waits for the acknowledgement, and only now and then. */
+  assertNowAndThen(use: keyof typeof CHECK_MS): void {
     const nowMs = this.#monotonicMs();
-    if (this.#missing === undefined && nowMs - this.#lookedMs < LOOK_MS) return;
-    this.#lookedMs = nowMs;
+    if (this.#missing === undefined && nowMs - this.#checkedMs < CHECK_MS[use]) return;
+    this.#checkedMs = nowMs;
     this.assert();
   }
 

@@ -66,7 +66,7 @@ import { parseStall, toStallNote } from "./stall-note.ts";
 import { toProviderError } from "./store-errors.ts";
 import { prepareTables, type Tables } from "./tables.ts";
 import { Transactions } from "./transactions.ts";
-import { applyOperations } from "./write.ts";
+import { applyOperations, isAwaited } from "./write.ts";
 
 /** A store in a SQLite file. */
 export class SqliteProvider implements Provider {
@@ -172,7 +172,8 @@ export class SqliteProvider implements Provider {
       const outcomes = connection.transaction(() =>
         applyOperations(this.#tables, this.nowMs(), operations),
       );
-      place?.assert(); // (I4)
+      if (operations.some(isAwaited)) place?.assert(); // (I4)
+      else place?.assertNowAndThen("writes");
       return outcomes;
     });
   }
@@ -379,7 +380,7 @@ export class SqliteProvider implements Provider {
   ): Promise<T> {
     return this.#underWay(async () => {
       try {
-        this.#store.place?.assertNowAndThen();
+        this.#store.place?.assertNowAndThen("reads");
         return await wait(work);
       } catch (error) {
         throw toProviderError(error, doing, this.#store.subject);

@@ -35,6 +35,20 @@ type Operation<Kind extends WriteOperation["kind"]> = Extract<
   { readonly kind: Kind }
 >;
 
+/** Whether a caller waits for the operation, or for the end of the instance that it brings. */
+export function isAwaited(operation: WriteOperation): boolean {
+  switch (operation.kind) {
+    case "startInstance":
+    case "sendMessage":
+    case "endInstance":
+      return true;
+    case "commitTurn":
+      return isFinal(operation.effects.change);
+    default:
+      return false;
+  }
+}
+
 /** @returns One outcome an operation, in their order */
 export function applyOperations(
   tables: Tables,

@@ -146,18 +146,11 @@ create table activities (
   primary key (instance, execution, activity_id)
 ) strict, without rowid;
 
-create trigger activity_bodies after delete on activities
-when typeof(old.body) = 'integer'
+create trigger activity_texts after delete on activities
+when typeof(old.body) = 'integer' or typeof(old.heartbeat) = 'integer'
 begin
   delete from long_texts
-  where id = old.body;
-end;
-
-create trigger activity_heartbeats after delete on activities
-when typeof(old.heartbeat) = 'integer'
-begin
-  delete from long_texts
-  where id = old.heartbeat;
+  where id in (old.body, old.heartbeat);
 end;
 
 create trigger activity_heartbeat_changes after update of heartbeat on activities
