@@ -16,6 +16,7 @@ import { endings } from "./cases/endings.ts";
 import { errors } from "./cases/errors.ts";
 import { executions } from "./cases/executions.ts";
 import { fencing } from "./cases/fencing.ts";
+import { fields } from "./cases/fields.ts";
 import { keyValueLayers } from "./cases/key-values.ts";
 import { management } from "./cases/management.ts";
 import { nodes } from "./cases/nodes.ts";
@@ -34,6 +35,7 @@ export function conformanceCases(): readonly ConformanceCase[] {
     ...errors,
     ...claims,
     ...nodes,
+    ...fields,
     ...fencing,
     ...executions,
     ...queues,

@@ -5,7 +5,8 @@ import { describe, expect, test } from "vitest";
 import { conformanceCases, type ConformanceHarness } from "../../src/conformance/index.ts";
 import { referenceHarness } from "../support/conformance.ts";
 import { openSqliteFile, withoutTransactions } from "../support/conformance-sqlite.ts";
-import { MUTANTS } from "../support/mutants.ts";
+import { FIELD_MUTANTS } from "../support/field-mutants.ts";
+import { MUTANTS, replaceMethods } from "../support/mutants.ts";
 
 const settings = { contentionRounds: 3, patienceMs: 100 };
 
@@ -35,6 +36,12 @@ describe("the conformance kit", () => {
       "name",
       expect.stringMatching(/^(Conformance|Provider)Error$/),
     );
+  });
+
+  test.each(FIELD_MUTANTS)("F30 finds out a store that loses $name", async ({ change }) => {
+    const harness = referenceHarness((store) => replaceMethods(store, change(store)), settings);
+    const failures = await failuresOf(harness, (title) => title.startsWith("fields "));
+    expect(failures.size).toBeGreaterThan(0);
   });
 
   test("finds out a SQLite store that knows no transactions", async () => {

@@ -28,17 +28,19 @@ function mutant(
   return {
     name,
     caughtBy,
-    wrap: (store) => {
-      const changed = change(store);
-      return new Proxy<Provider>(store, {
-        get(_, key) {
-          const own = changed[key as keyof Provider];
-          const value: unknown = own ?? store[key as keyof ReferenceStore];
-          return typeof value === "function" ? (value as () => unknown).bind(store) : value;
-        },
-      });
-    },
+    wrap: (store) => replaceMethods(store, change(store)),
   };
+}
+
+/** The store with other methods in the place of its own. */
+export function replaceMethods(store: ReferenceStore, changed: Partial<Provider>): Provider {
+  return new Proxy<Provider>(store, {
+    get(_, key) {
+      const own = changed[key as keyof Provider];
+      const value: unknown = own ?? store[key as keyof ReferenceStore];
+      return typeof value === "function" ? (value as () => unknown).bind(store) : value;
+    },
+  });
 }
 
 /** A mutant that changes operations on their way to the store, which may make more of one. */

@@ -172,7 +172,8 @@ export class SqliteProvider implements Provider {
       const outcomes = connection.transaction(() =>
         applyOperations(this.#tables, this.nowMs(), operations),
       );
-      if (operations.some(isAwaited)) place?.assert(); // (I4)
+      if (operations.some(isAwaited))
+        place?.assert(); // (I4)
       else place?.assertNowAndThen("writes");
       return outcomes;
     });
