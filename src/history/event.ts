@@ -80,6 +80,8 @@ export interface ActivityCancelRequested extends Completion<"ActivityCancelReque
 }
 export interface TimerCreated extends Base<"TimerCreated"> {
   readonly fireAtMs: number;
+  /** Whether it waits for a delay. Not recorded: the store keeps it with the timer. */
+  readonly isRelative?: boolean | undefined;
 }
 export interface TimerFired extends Completion<"TimerFired"> {
   readonly fireAtMs: number;

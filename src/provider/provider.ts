@@ -80,6 +80,16 @@ export interface TimerKey {
   readonly fireAtMs: number;
 }
 
+export interface NewTimer extends TimerKey {
+  /**
+   * True for a timer that waits for a delay rather than for a time of day: a store that sees its wall
+   * clock set back moves it, so that it waits no longer than the delay.
+   *
+   * @default false
+   */
+  readonly isRelative?: boolean | undefined;
+}
+
 export interface ActivityKey {
   readonly executionId: number;
   readonly activityId: number;
@@ -181,7 +191,7 @@ export interface TurnEffects {
   readonly continued?: ContinuedExecution | undefined;
   readonly newActivities: readonly NewActivity[];
   readonly cancelledActivities: readonly ActivityKey[];
-  readonly newTimers: readonly TimerKey[];
+  readonly newTimers: readonly NewTimer[];
   readonly cancelledTimers: readonly TimerKey[];
   readonly starts: readonly StartRequest[];
   readonly messages: readonly OutgoingMessage[];

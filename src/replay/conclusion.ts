@@ -33,6 +33,7 @@ export type TurnOutcome =
 export interface ScheduledTimer {
   readonly eventId: number;
   readonly fireAtMs: number;
+  readonly isRelative?: boolean | undefined;
 }
 
 export interface CancelledChild {
@@ -314,7 +315,8 @@ function addOperation(scheduled: Scheduled, event: ActionEvent): void {
   if (event.kind === "ActivityScheduled") {
     scheduled.activities.push({ eventId: event.eventId, name: event.name, input: event.input });
   } else if (event.kind === "TimerCreated") {
-    scheduled.timers.push({ eventId: event.eventId, fireAtMs: event.fireAtMs });
+    const { eventId, fireAtMs, isRelative } = event;
+    scheduled.timers.push({ eventId, fireAtMs, isRelative });
   } else if (event.kind === "SubOrchestrationScheduled") {
     scheduled.children.push(toStart(event));
   }

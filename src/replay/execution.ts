@@ -102,6 +102,8 @@ export class Execution implements OperationOwner {
   /** The highest event id so far. */
   lastEventId = 0;
   nowMs = 0;
+  /** How far {@link nowMs} is ahead of the wall clock, which may have been set back. */
+  aheadMs = 0;
   customStatus: EncodedValue;
   /** The turn that runs now. */
   turn: WindowTask | undefined;

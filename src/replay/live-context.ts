@@ -102,14 +102,15 @@ export class LiveContext implements Implementation {
   scheduleTimer(delay: DurationInput | { readonly until: Date }): DurableFuture<unknown> {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("timer");
     this.#execution.assertUsable(this.#scope);
-    const nowMs = this.#execution.nowMs;
-    const fireAtMs =
-      typeof delay === "object"
-        ? untilMs(delay)
-        : nowMs + parseDurationMs(delay, "the delay of a timer", (date) => `{ until: ${date} }`);
+    const isRelative = typeof delay !== "object";
+    // A delay counts from the time of the wall clock, which may be behind that of the turn.
+    const wallMs = this.#execution.nowMs - this.#execution.aheadMs;
+    const fireAtMs = isRelative
+      ? wallMs + parseDurationMs(delay, "the delay of a timer", (date) => `{ until: ${date} }`)
+      : untilMs(delay);
     const operation = this.#open("timer", "", () => undefined);
     this.#execution.emit(
-      { kind: "TimerCreated", fireAtMs: Math.min(fireAtMs, DATE_MS_MAX) },
+      { kind: "TimerCreated", fireAtMs: Math.min(fireAtMs, DATE_MS_MAX), isRelative },
       operation,
     );
     return operation;

@@ -270,7 +270,8 @@ class Turn implements WindowTask {
 
   /** Time never goes back within an execution. */
   #timestampMs(): number {
-    return Math.max(this.#input.nowMs, this.#execution.nowMs);
+    this.#execution.aheadMs = Math.max(0, this.#execution.nowMs - this.#input.nowMs);
+    return this.#input.nowMs + this.#execution.aheadMs;
   }
 
   /** Takes in one event; gives the delivery that it makes, if any. */

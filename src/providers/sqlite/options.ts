@@ -1,6 +1,6 @@
 /** What a user may choose about a SQLite store, with units, bounds and defaults. */
 
-import { type Clock, systemClock } from "../../foundation/clock.ts";
+import { type Clock, systemClock, toWholeClock } from "../../foundation/clock.ts";
 import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
 import type { SqliteBinding } from "./driver.ts";
 
@@ -31,7 +31,11 @@ export interface SqliteOptions {
    * @default the built-in `node:sqlite` where it exists, otherwise `@photostructure/sqlite`
    */
   readonly binding?: SqliteBinding | undefined;
-  /** @default the machine's clock */
+  /**
+   * Another clock, for tests. Its times are whole milliseconds; fractions are dropped.
+   *
+   * @default the machine's clock
+   */
   readonly clock?: Clock | undefined;
   /**
    * How often to look whether another process has changed the file. After 200 looks without a change
@@ -66,6 +70,6 @@ export function parseOptions(options: SqliteOptions): StoreSettings {
       parseDurationMs(options.changePollInterval ?? CHANGE_POLL_MS, "`changePollInterval`"),
     ),
     binding: options.binding,
-    clock: options.clock ?? systemClock,
+    clock: options.clock === undefined ? systemClock : toWholeClock(options.clock),
   };
 }

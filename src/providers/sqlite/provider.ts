@@ -45,6 +45,7 @@ import {
 } from "../../provider/provider.ts";
 import { waitWhileBusy } from "./busy.ts";
 import { ChangeWatch } from "./change-watch.ts";
+import { ClockSteps } from "./clock-steps.ts";
 import {
   ANY_WORK,
   claimActivities,
@@ -82,6 +83,7 @@ export class SqliteProvider implements Provider {
   readonly #watch: ChangeWatch;
   readonly #gate: Gate;
   readonly #shared: Transactions;
+  readonly #clockSteps: ClockSteps;
   readonly #self: ProcessIdentity;
   #callCount = 0;
   #idle: Deferred<void> | undefined;
@@ -91,6 +93,7 @@ export class SqliteProvider implements Provider {
     this.#store = store;
     this.#settings = settings;
     this.#tables = prepareTables(store.connection);
+    this.#clockSteps = new ClockSteps(store.connection, settings.clock);
     this.#listing = new Listing(store.connection, this.#tables.instances);
     const { place, file } = store; // Nobody else can reach the memory of this process.
     this.#watch = new ChangeWatch(store.connection, {
@@ -169,8 +172,9 @@ export class SqliteProvider implements Provider {
   write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
     const { connection, place } = this.#store;
     return this.#call("write to", () => {
-      const outcomes = connection.transaction(() =>
-        applyOperations(this.#tables, this.nowMs(), operations),
+      const outcomes = this.#followClock(
+        (work) => connection.transaction(work),
+        () => applyOperations(this.#tables, this.nowMs(), operations),
       );
       if (operations.some(isAwaited))
         place?.assert(); // (I4)
@@ -258,11 +262,15 @@ export class SqliteProvider implements Provider {
   renewNode(node: NodeId): Promise<boolean> {
     return this.#call("write to", () => {
       this.#store.place?.assert();
-      return this.#store.connection.fleetingTransaction(() => {
-        const isRenewed = this.#tables.nodes.renew(node);
-        if (!isRenewed) this.#takeBackCrash(node);
-        return isRenewed;
-      });
+      const { connection } = this.#store;
+      return this.#followClock(
+        (work) => connection.fleetingTransaction(work),
+        () => {
+          const isRenewed = this.#tables.nodes.renew(node);
+          if (!isRenewed) this.#takeBackCrash(node);
+          return isRenewed;
+        },
+      );
     });
   }
 
@@ -281,6 +289,19 @@ export class SqliteProvider implements Provider {
         return isRemoved;
       }),
     );
+  }
+
+  /** Runs `work` in a transaction that first moves what a clock that was set back would hold up. */
+  #followClock<T>(transaction: (work: () => T) => T, work: () => T): T {
+    let onMoved: (() => void) | undefined;
+    const result = transaction(() => {
+      onMoved = this.#clockSteps.follow();
+      return work();
+    });
+    if (onMoved === undefined) return result;
+    onMoved();
+    this.#watch.announce(); // What is due next is due earlier now.
+    return result;
   }
 
   /** (P8, P9) Runs inside a transaction, while the node is still there. */

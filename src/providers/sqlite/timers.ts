@@ -1,6 +1,6 @@
 /** The timers of all unfinished instances. */
 
-import type { TimerKey } from "../../provider/provider.ts";
+import type { NewTimer, TimerKey } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement } from "./driver.ts";
 import { IS_FREE } from "./instances.ts";
 import type { Candidate, WorkFilter } from "./messages.ts";
@@ -8,8 +8,8 @@ import { FITS_INSTANCE, scopeParameters } from "./nodes.ts";
 import { byInstance, KEYS, toKeys, toTimerKey } from "./rows.ts";
 
 const INSERT = `
-insert into timers (instance, execution, event_id, fire_ms)
-values (?, ?, ?, ?)`;
+insert into timers (instance, execution, event_id, fire_ms, is_relative)
+values (?, ?, ?, ?, ?)`;
 
 const REMOVE = `
 delete from timers
@@ -73,8 +73,9 @@ export class Timers {
     this.#nextDue = connection.prepare(NEXT_DUE);
   }
 
-  insert(instance: number, timer: TimerKey): void {
-    this.#insert.run(instance, timer.executionId, timer.eventId, timer.fireAtMs);
+  insert(instance: number, timer: NewTimer): void {
+    const { executionId, eventId, fireAtMs, isRelative } = timer;
+    this.#insert.run(instance, executionId, eventId, fireAtMs, isRelative === true ? 1 : 0);
   }
 
   remove(instance: number, timer: TimerKey): void {

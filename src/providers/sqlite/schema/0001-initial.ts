@@ -124,10 +124,16 @@ create table timers (
   execution integer not null,
   event_id integer not null,
   fire_ms integer not null,
+  is_relative integer not null,
   primary key (instance, execution, event_id)
 ) strict, without rowid;
 
 create index timers_by_time on timers (fire_ms);
+
+create table clock_steps (
+  at_ms integer primary key,
+  back_ms integer not null
+) strict;
 
 create table activities (
   instance integer not null,
