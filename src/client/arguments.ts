@@ -37,15 +37,6 @@ export function nameOf(target: unknown, kind: Kind): string {
   return name;
 }
 
-/** @throws UsageError `invalid_argument` unless `options` is an object */
-export function assertOptions(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new UsageError(
-    "invalid_argument",
-    `Cannot use a value of type ${options === null ? "null" : typeof options} as options: it is not an object; pass an object or leave it out`,
-  );
-}
-
 /** @throws UsageError `invalid_argument` unless `value` is a whole number of at least `min` */
 export function assertWholeNumber(value: unknown, min: number, subject: string): void {
   if (Number.isSafeInteger(value) && (value as number) >= min) return;

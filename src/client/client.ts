@@ -5,6 +5,7 @@
  * meet in the hub.
  */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
@@ -18,7 +19,7 @@ import type {
 } from "../orchestration/define.ts";
 import { StoreHub } from "../provider/hub.ts";
 import type { Provider } from "../provider/provider.ts";
-import { assertOptions, assertWholeNumber } from "./arguments.ts";
+import { assertWholeNumber } from "./arguments.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationHandle } from "./handle.ts";
 import { readKeyValue, readKeyValues } from "./key-values.ts";
@@ -62,6 +63,12 @@ export interface ClientOptions {
   readonly retryFor?: DurationInput | undefined;
 }
 
+const CLIENT_OPTIONS: OptionNames<ClientOptions> = {
+  codec: true,
+  payloadBytesMax: true,
+  retryFor: true,
+};
+
 /**
  * Talks to instances in a store.
  *
@@ -74,7 +81,7 @@ export class Client {
   /** @throws UsageError `invalid_argument` when `store` is no provider, or an option is unusable */
   constructor(store: Provider, options: ClientOptions = {}) {
     assertProvider(store);
-    assertOptions(options);
+    assertKnownOptions(options, CLIENT_OPTIONS, "Client");
     const { codec = jsonCodec, payloadBytesMax = PAYLOAD_BYTES_MAX, retryFor = "30s" } = options;
     assertCodec(codec);
     assertWholeNumber(payloadBytesMax, 1, "`payloadBytesMax`");

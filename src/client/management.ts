@@ -1,5 +1,6 @@
 /** Looking at instances: lists, executions, histories, trees. */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { assertInstanceId } from "../foundation/limits.ts";
 import { decodeEvents, mapValues } from "../history/codec.ts";
@@ -13,7 +14,7 @@ import type {
   InstanceStatus,
   ListQuery,
 } from "../provider/provider.ts";
-import { assertOptions, assertWholeNumber } from "./arguments.ts";
+import { assertWholeNumber } from "./arguments.ts";
 import { decodeValue, findRow, nameOfStore, read, type Connection } from "./connection.ts";
 import { InstanceNotFoundError } from "./errors.ts";
 import { toStatus, type KnownStatus } from "./status.ts";
@@ -31,6 +32,16 @@ export interface ListOptions {
   /** Of the page before. */
   readonly cursor?: string | undefined;
 }
+
+const LIST_OPTIONS: OptionNames<ListOptions> = {
+  status: true,
+  name: true,
+  idPrefix: true,
+  createdAfter: true,
+  createdBefore: true,
+  limit: true,
+  cursor: true,
+};
 
 export interface InstanceList {
   /** Newest first. */
@@ -83,7 +94,7 @@ export async function listInstances(
 }
 
 function toQuery(options: ListOptions): ListQuery {
-  assertOptions(options);
+  assertKnownOptions(options, LIST_OPTIONS, "listInstances");
   const { status, createdAfter, createdBefore, limit = 100 } = options;
   if (!Number.isInteger(limit) || limit < 1 || limit > LIST_MAX) {
     throw cannotList(`limit is ${limit}`, `a whole number of 1 to ${LIST_MAX}`);

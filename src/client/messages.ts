@@ -1,10 +1,11 @@
 /** Sending events, queue messages and cancellations. */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { assertInstanceId } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
 import { encodeMessage, type InstanceMessage } from "../history/message.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
-import { assertOptions, nameOf } from "./arguments.ts";
+import { nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
 import { assertReason, endUnlessRunning, type EndTarget } from "./termination.ts";
 
@@ -15,6 +16,8 @@ export type DeliveryOutcome =
 
 /** Of events, messages and cancellations. */
 export type SendOptions = TransactionOption;
+
+const SEND_OPTIONS: OptionNames<SendOptions> = { transaction: true };
 
 /** The data of an event or message: optional exactly where its definition accepts `undefined`. */
 export type DataArguments<T> = undefined extends T
@@ -60,7 +63,7 @@ export async function sendData(
   options: SendOptions = {},
 ): Promise<DeliveryOutcome> {
   assertInstanceId(instanceId);
-  assertOptions(options);
+  assertKnownOptions(options, SEND_OPTIONS, "an event or a message");
   const noun = kind === "eventRaised" ? "event" : "queue";
   const name = nameOf(to, noun);
   const subject = `the data for ${noun} "${name}"`;
@@ -76,7 +79,7 @@ export async function sendCancel(
 ): Promise<DeliveryOutcome> {
   const { instanceId, runId, reason } = target;
   assertInstanceId(instanceId);
-  assertOptions(options);
+  assertKnownOptions(options, SEND_OPTIONS, "a cancellation");
   assertReason(connection, reason, `cancel instance "${instanceId}"`);
   // A transaction of the user is not left for a look: a store in memory would wait for itself.
   // What this process holds is read as well: it may be parked already, and not let go yet.

@@ -1,5 +1,6 @@
 /** Starting instances. */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import semver from "semver";
 
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
@@ -12,7 +13,7 @@ import { describeValue } from "../history/describe.ts";
 import { encodeMessage } from "../history/message.ts";
 import type { OrchestrationDefinition } from "../orchestration/define.ts";
 import type { IdReusePolicy, StartRequest, WriteOutcome } from "../provider/provider.ts";
-import { assertOptions, nameOf } from "./arguments.ts";
+import { nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
 import { InstanceAlreadyExistsError } from "./errors.ts";
 import { Run } from "./run.ts";
@@ -31,6 +32,13 @@ export interface StartOptions extends TransactionOption {
    */
   readonly idReuse?: IdReusePolicy | undefined;
 }
+
+const START_OPTIONS: OptionNames<StartOptions> = {
+  version: true,
+  startAfter: true,
+  idReuse: true,
+  transaction: true,
+};
 
 const POLICIES: readonly IdReusePolicy[] = ["reject", "ignore", "replaceFinished"];
 
@@ -80,7 +88,7 @@ async function toRequest(
 ): Promise<StartRequest> {
   assertInstanceId(instanceId);
   const name = nameOf(orchestration, "orchestration");
-  assertOptions(options);
+  assertKnownOptions(options, START_OPTIONS, "startOrchestration");
   const { version, startAfter, idReuse = "reject" } = options;
   assertChoices(instanceId, version, idReuse);
   const notBeforeMs = startAfter === undefined ? undefined : toNotBeforeMs(startAfter, connection);

@@ -6,13 +6,14 @@
  * W3. A wait is about one run: that of its handle, or the first one that it reads.
  */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { systemClock } from "../foundation/clock.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { TimeoutError } from "../foundation/errors.ts";
 import { assertInstanceId, assertKey } from "../foundation/limits.ts";
 import type { WatchLimits } from "../provider/instance-watch.ts";
 import type { InstanceRow } from "../provider/provider.ts";
-import { assertOptions, assertSignal, assertWholeNumber } from "./arguments.ts";
+import { assertSignal, assertWholeNumber } from "./arguments.ts";
 import { decodeValue, nameOfStore, type Connection } from "./connection.ts";
 import { InstanceNotFoundError } from "./errors.ts";
 import { describeKey } from "./key-values.ts";
@@ -32,6 +33,8 @@ export interface WaitOptions {
    */
   readonly createdWithin?: DurationInput | undefined;
 }
+
+const WAIT_OPTIONS: OptionNames<WaitOptions> = { timeout: true, signal: true, createdWithin: true };
 
 /** Waits for the end of an instance. */
 export async function waitForEnd(
@@ -91,7 +94,7 @@ interface Limits extends WatchLimits {
 }
 
 function toLimits(options: WaitOptions, subject: string): Limits {
-  assertOptions(options);
+  assertKnownOptions(options, WAIT_OPTIONS, "a wait");
   const { timeout, signal, createdWithin } = options;
   const timeoutMs = timeout === undefined ? undefined : parseDurationMs(timeout, "`timeout`");
   const createdWithinMs =

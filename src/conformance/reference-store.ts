@@ -9,6 +9,7 @@
  * I2. A write works on a draft that lands as a whole. (P1)
  */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { host } from "../foundation/host.ts";
 import { ProviderError } from "../provider/errors.ts";
@@ -65,6 +66,11 @@ export interface ReferenceStoreOptions {
   readonly isAnswerLost?: (() => boolean) | undefined;
 }
 
+const REFERENCE_STORE_OPTIONS: OptionNames<ReferenceStoreOptions> = {
+  clock: true,
+  isAnswerLost: true,
+};
+
 /** A store in this process's memory that holds to the contract as literally as possible. */
 export class ReferenceStore implements Provider {
   readonly name: string = "reference";
@@ -78,6 +84,7 @@ export class ReferenceStore implements Provider {
 
   /** @param data - That of another connection; see {@link connect} */
   constructor(options: ReferenceStoreOptions = {}, data?: ReferenceData) {
+    assertKnownOptions(options, REFERENCE_STORE_OPTIONS, "ReferenceStore");
     this.#options = options;
     this.#data = data ?? new ReferenceData(options.clock ?? systemClock);
   }

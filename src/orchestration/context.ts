@@ -1,5 +1,6 @@
 /** What an orchestration works with: the first parameter of its function. */
 
+import type { OptionNames } from "../foundation/known-options.ts";
 import type { DurationInput } from "../foundation/duration.ts";
 import type {
   ActivityDefinition,
@@ -34,6 +35,11 @@ export interface SubOrchestrationOptions {
   readonly version?: string;
 }
 
+export const SUB_ORCHESTRATION_OPTIONS: OptionNames<SubOrchestrationOptions> = {
+  instanceId: true,
+  version: true,
+};
+
 export interface SelectOptions {
   /**
    * Leaves the losers as they are, for a later `select` or an await. Every branch is then an operation:
@@ -44,10 +50,14 @@ export interface SelectOptions {
   readonly keep?: boolean;
 }
 
+export const SELECT_OPTIONS: OptionNames<SelectOptions> = { keep: true };
+
 export interface VersionOption {
   /** The version to run. @default what the registry's policy says */
   readonly version?: string;
 }
+
+export const VERSION_OPTIONS: OptionNames<VersionOption> = { version: true };
 
 /**
  * The key-value store of an instance: small values that outlive an execution, for the orchestration

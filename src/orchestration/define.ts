@@ -6,6 +6,7 @@
  */
 
 import { UsageError } from "../foundation/errors.ts";
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
 import { NAME_BYTES_MAX, assertName } from "../foundation/limits.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../foundation/standard-schema.ts";
@@ -116,8 +117,9 @@ export function defineActivity<In, Out>(definition: {
 export function defineActivity(
   nameOrDefinition: string | Parts<ActivityDefinition["run"]>,
   run?: ActivityDefinition["run"],
+  ...more: unknown[]
 ): ActivityDefinition {
-  const parts = toParts(nameOrDefinition, run, "activity");
+  const parts = toParts({ nameOrParts: nameOrDefinition, run, more }, "activity");
   return finish({
     kind: "activity",
     name: parts.name,
@@ -179,8 +181,9 @@ export function defineTransaction<In, Out>(definition: {
 export function defineTransaction(
   nameOrDefinition: string | Parts<TransactionBody>,
   run?: TransactionBody,
+  ...more: unknown[]
 ): ActivityDefinition {
-  const parts = toParts(nameOrDefinition, run, "transaction");
+  const parts = toParts({ nameOrParts: nameOrDefinition, run, more }, "transaction");
   return finish({
     kind: "activity",
     name: parts.name,
@@ -246,8 +249,9 @@ export function defineOrchestration<In, Out>(definition: {
 export function defineOrchestration(
   nameOrDefinition: string | Parts<OrchestrationDefinition["run"]>,
   run?: OrchestrationDefinition["run"],
+  ...more: unknown[]
 ): OrchestrationDefinition {
-  const parts = toParts(nameOrDefinition, run, "orchestration");
+  const parts = toParts({ nameOrParts: nameOrDefinition, run, more }, "orchestration");
   return finish({
     kind: "orchestration",
     name: parts.name,
@@ -311,10 +315,25 @@ function finish<D extends { readonly kind: string; readonly name: string }>(defi
   return Object.freeze(Object.defineProperty(definition, NOT_A_VALUE, { value: mark }));
 }
 
+const ACTIVITY_PARTS: OptionNames<Omit<Parts<unknown>, "version">> = {
+  name: true,
+  inputs: true,
+  run: true,
+  input: true,
+  output: true,
+};
+const ORCHESTRATION_PARTS: OptionNames<Parts<unknown>> = { ...ACTIVITY_PARTS, version: true };
+
+interface DefineArguments<Run> {
+  readonly nameOrParts: string | Parts<Run>;
+  readonly run: Run | undefined;
+  /** What no definition takes. */
+  readonly more: readonly unknown[];
+}
+
 function toParts<Run>(
-  nameOrParts: string | Parts<Run>,
-  run: Run | undefined,
-  kind: string,
+  { nameOrParts, run, more }: DefineArguments<Run>,
+  kind: "activity" | "transaction" | "orchestration",
 ): Parts<Run> {
   const parts: unknown = typeof nameOrParts === "string" ? { name: nameOrParts, run } : nameOrParts;
   if (typeof parts !== "object" || parts === null) {
@@ -325,6 +344,12 @@ function toParts<Run>(
   }
   const { name, run: body, input, output, inputs } = parts as Partial<Parts<Run>>;
   assertName(name, `${kind} name`, "invalid_definition");
+  const subject = `the definition of ${kind} ${JSON.stringify(name)}`;
+  const known = kind === "orchestration" ? ORCHESTRATION_PARTS : ACTIVITY_PARTS;
+  assertKnownOptions(parts, known, subject, "invalid_definition");
+  for (const options of more) {
+    if (options !== undefined) assertKnownOptions(options, {}, subject, "invalid_definition");
+  }
   if (typeof body !== "function") {
     throw new UsageError(
       "invalid_definition",

@@ -3,16 +3,20 @@
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
+import { assertKnownOptions } from "../foundation/known-options.ts";
 import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue } from "../history/event.ts";
-import type {
-  KeyValueStore,
-  OrchestrationContext,
-  SelectOptions,
-  SubOrchestrationOptions,
-  TraceFields,
-  VersionOption,
+import {
+  type KeyValueStore,
+  type OrchestrationContext,
+  SELECT_OPTIONS,
+  type SelectOptions,
+  SUB_ORCHESTRATION_OPTIONS,
+  type SubOrchestrationOptions,
+  type TraceFields,
+  VERSION_OPTIONS,
+  type VersionOption,
 } from "../orchestration/context.ts";
 import type {
   ActivityDefinition,
@@ -86,7 +90,12 @@ export class LiveContext implements Implementation {
     return this.#execution.historyLength >= SUGGESTED_HISTORY_LENGTH;
   }
 
-  scheduleActivity(activity: ActivityDefinition | string, input?: unknown): DurableFuture<unknown> {
+  scheduleActivity(
+    activity: ActivityDefinition | string,
+    input?: unknown,
+    options?: object,
+  ): DurableFuture<unknown> {
+    assertNoOptions(options, "ctx.scheduleActivity");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("activity");
     const name = this.#enter(activity, "activity");
     const subject = `the input of activity "${name}"`;
@@ -99,7 +108,11 @@ export class LiveContext implements Implementation {
     return operation;
   }
 
-  scheduleTimer(delay: DurationInput | { readonly until: Date }): DurableFuture<unknown> {
+  scheduleTimer(
+    delay: DurationInput | { readonly until: Date },
+    options?: object,
+  ): DurableFuture<unknown> {
+    assertNoOptions(options, "ctx.scheduleTimer");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("timer");
     this.#execution.assertUsable(this.#scope);
     const isRelative = typeof delay !== "object";
@@ -116,7 +129,8 @@ export class LiveContext implements Implementation {
     return operation;
   }
 
-  scheduleWait(event: EventDefinition | string): DurableFuture<unknown> {
+  scheduleWait(event: EventDefinition | string, options?: object): DurableFuture<unknown> {
+    assertNoOptions(options, "ctx.scheduleWait");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("event");
     const name = this.#enter(event, "event");
     const schema = typeof event === "string" ? undefined : event.schema;
@@ -128,7 +142,8 @@ export class LiveContext implements Implementation {
     return operation;
   }
 
-  dequeueEvent(queue: QueueDefinition | string): DurableFuture<unknown> {
+  dequeueEvent(queue: QueueDefinition | string, options?: object): DurableFuture<unknown> {
+    assertNoOptions(options, "ctx.dequeueEvent");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("queue");
     const name = this.#enter(queue, "queue");
     const schema = typeof queue === "string" ? undefined : queue.schema;
@@ -146,6 +161,7 @@ export class LiveContext implements Implementation {
     input?: unknown,
     options: SubOrchestrationOptions = {},
   ): DurableFuture<unknown> {
+    assertKnownOptions(options, SUB_ORCHESTRATION_OPTIONS, "ctx.scheduleSubOrchestration");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("subOrchestration");
     const name = this.#enter(orchestration, "orchestration");
     const { instanceId } = options;
@@ -176,6 +192,7 @@ export class LiveContext implements Implementation {
     input?: unknown,
     options: VersionOption = {},
   ): void {
+    assertKnownOptions(options, VERSION_OPTIONS, "ctx.scheduleOrchestration");
     const name = this.#enter(orchestration, "orchestration");
     assertInstanceId(instanceId);
     const encoded = this.#encodeStart(orchestration, name, input);
@@ -190,6 +207,7 @@ export class LiveContext implements Implementation {
     branches: readonly Branch[] | Readonly<Record<string, Branch>>,
     options: SelectOptions = {},
   ): DurableFuture<unknown> {
+    assertKnownOptions(options, SELECT_OPTIONS, "ctx.select");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("select");
     this.#execution.assertUsable(this.#scope);
     const isList = Array.isArray(branches);
@@ -223,6 +241,7 @@ export class LiveContext implements Implementation {
   }
 
   continueAsNew(input?: unknown, options: VersionOption = {}): Promise<never> {
+    assertKnownOptions(options, VERSION_OPTIONS, "ctx.continueAsNew");
     const never = new Promise<never>(() => undefined);
     if (this.#execution.isAsleep(this.#scope)) return never;
     this.#execution.assertUsable(this.#scope);
@@ -322,7 +341,10 @@ export class LiveContext implements Implementation {
 const mark: NotAValue = { what: "a context", instead: "pass its facts, such as ctx.instanceId" };
 Object.defineProperty(LiveContext.prototype, NOT_A_VALUE, { value: mark });
 
+const UNTIL = { until: true } as const;
+
 function untilMs(delay: { readonly until: Date } | null): number {
+  assertKnownOptions(delay ?? {}, UNTIL, "ctx.scheduleTimer");
   const untilMs = delay?.until instanceof Date ? delay.until.getTime() : Number.NaN;
   if (Number.isNaN(untilMs)) {
     throw new UsageError(
@@ -331,6 +353,11 @@ function untilMs(delay: { readonly until: Date } | null): number {
     );
   }
   return untilMs;
+}
+
+/** What takes no options today is asked for some by users of other systems. */
+function assertNoOptions(options: unknown, call: string): void {
+  if (options !== undefined) assertKnownOptions(options, {}, call);
 }
 
 function assertChildId(instanceId: string): void {

@@ -387,7 +387,7 @@ export class ActivityDispatcher {
       activityId: claim.activityId,
       error: reason,
     });
-    await this.#release(claim, this.#parts.settings.retryDelayMinMs, { isCrash: true });
+    await this.#release(claim, this.#parts.settings.parkedRetryMinMs, { isCrash: true });
   }
 
   async #release(
@@ -461,7 +461,7 @@ export class ActivityDispatcher {
     }
     this.#reserved += limit;
     try {
-      const crashes = { from: 0, below: trialFrom(settings.attemptsMax) };
+      const crashes = { from: 0, below: trialFrom(settings.crashesMax) };
       const claimed = await hub.provider.claimActivities({ node, limit, crashes });
       if (claimed.length >= limit) this.#mayBeMore = true;
       for (const activity of claimed) this.#take(activity);
@@ -484,7 +484,7 @@ export class ActivityDispatcher {
       this.#isTrialWanted = true;
       return;
     }
-    const crashes = { from: trialFrom(settings.attemptsMax), below: Number.MAX_SAFE_INTEGER };
+    const crashes = { from: trialFrom(settings.crashesMax), below: Number.MAX_SAFE_INTEGER };
     const [suspect] = await hub.provider.claimActivities({ node, limit: 1, crashes });
     if (suspect !== undefined) this.#trial = this.#run(suspect);
   }

@@ -99,8 +99,8 @@ export class ActivityRun {
 
   async #start(): Promise<RunEnd> {
     const { crashes } = this.claimed;
-    if (crashes >= this.#settings.attemptsMax)
-      return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.attemptsMax) };
+    if (crashes >= this.#settings.crashesMax)
+      return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.crashesMax) };
     let delivery: Delivery;
     try {
       delivery = this.#read();

@@ -25,12 +25,12 @@ describe("bad input: one typed error that names the option", () => {
     ["activityConcurrency", "10"],
     ["activityConcurrency", Object.create(null)],
     ["orchestrationConcurrency", 0],
-    ["maxAttempts", 0],
+    ["poisonAfterCrashes", 0],
     ["lease", 199],
     ["lease", "25h"],
     ["lease", Number.POSITIVE_INFINITY],
-    ["retryDelayMin", 0],
-    ["retryDelayMax", 999],
+    ["parkedRetryMin", 0],
+    ["parkedRetryMax", 999],
     ["residency.maxInstances", 0],
     ["residency.maxBytes", -5],
     ["guards", "loud"],
@@ -52,7 +52,7 @@ describe("bad input: one typed error that names the option", () => {
     );
   });
 
-  test.each(["lease", "stallAfter", "cancellationGrace", "retryDelayMin", "retryDelayMax"])(
+  test.each(["lease", "stallAfter", "cancellationGrace", "parkedRetryMin", "parkedRetryMax"])(
     "%s that is no duration",
     (name) => {
       for (const value of [-1, Number.NaN, "soon", {}]) {
@@ -75,12 +75,12 @@ test("defaults", () => {
     activityConcurrency: 100,
     orchestrationConcurrency: 1000,
     leaseMs: 10_000,
-    attemptsMax: 10,
+    crashesMax: 10,
     cancellationGraceMs: 10_000,
     stallAfterMs: 30_000,
     onStall: "report",
-    retryDelayMinMs: 1_000,
-    retryDelayMaxMs: 60_000,
+    parkedRetryMinMs: 1_000,
+    parkedRetryMaxMs: 60_000,
     residentInstancesMax: 10_000,
     residentBytesMax: 268_435_456,
     isCold: false,
@@ -91,7 +91,7 @@ test("defaults", () => {
 });
 
 test("a first delay beyond the usual bound is its own bound", () => {
-  expect(settings({ retryDelayMin: "5m" })).toMatchObject({ retryDelayMaxMs: 300_000 });
+  expect(settings({ parkedRetryMin: "5m" })).toMatchObject({ parkedRetryMaxMs: 300_000 });
 });
 
 test("a logger that throws harms nobody", () => {

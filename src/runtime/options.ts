@@ -4,6 +4,7 @@ import { AsyncContext } from "../foundation/async-context.ts";
 import { DURATION_MS_MAX, parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { consoleLogger, type Logger } from "../observability/logger.ts";
 import type { ActivityDefinition, OrchestrationDefinition } from "../orchestration/define.ts";
@@ -38,7 +39,7 @@ export interface RuntimeOptions {
    *
    * @default 10
    */
-  readonly maxAttempts?: number;
+  readonly poisonAfterCrashes?: number;
   /** How long a canceled activity may go on before its slot is used again. @default "10s" */
   readonly cancellationGrace?: DurationInput;
   /**
@@ -51,9 +52,9 @@ export interface RuntimeOptions {
   /** `"exit"`: such a stall also ends the process, with status 70, for a supervisor to start it again. @default "report" */
   readonly onStall?: StallPolicy;
   /** First delay before an unknown activity or a parked instance is tried again; doubles. @default "1s" */
-  readonly retryDelayMin?: DurationInput;
+  readonly parkedRetryMin?: DurationInput;
   /** Longest such delay. @default "60s" */
-  readonly retryDelayMax?: DurationInput;
+  readonly parkedRetryMax?: DurationInput;
   /** What is kept in memory between turns. */
   readonly residency?: {
     /** Most instances. @default 10000 */
@@ -82,6 +83,35 @@ export interface RuntimeOptions {
   readonly workerId?: string;
 }
 
+const RUNTIME_OPTIONS: OptionNames<RuntimeOptions> = {
+  store: true,
+  activities: true,
+  orchestrations: true,
+  activityConcurrency: true,
+  orchestrationConcurrency: true,
+  waitForStore: true,
+  lease: true,
+  poisonAfterCrashes: true,
+  cancellationGrace: true,
+  stallAfter: true,
+  onStall: true,
+  parkedRetryMin: true,
+  parkedRetryMax: true,
+  residency: true,
+  guards: true,
+  nondeterminism: true,
+  codec: true,
+  payloadBytesMax: true,
+  logger: true,
+  workerId: true,
+};
+
+const RESIDENCY_OPTIONS: OptionNames<NonNullable<RuntimeOptions["residency"]>> = {
+  maxInstances: true,
+  maxBytes: true,
+  evictAfterEveryTurn: true,
+};
+
 /** Options with defaults applied and units fixed. */
 export interface RuntimeSettings {
   readonly store: Provider;
@@ -91,12 +121,12 @@ export interface RuntimeSettings {
   readonly orchestrationConcurrency: number;
   readonly waitForStoreMs: number;
   readonly leaseMs: number;
-  readonly attemptsMax: number;
+  readonly crashesMax: number;
   readonly cancellationGraceMs: number;
   readonly stallAfterMs: number;
   readonly onStall: StallPolicy;
-  readonly retryDelayMinMs: number;
-  readonly retryDelayMaxMs: number;
+  readonly parkedRetryMinMs: number;
+  readonly parkedRetryMaxMs: number;
   readonly residentInstancesMax: number;
   readonly residentBytesMax: number;
   readonly isCold: boolean;
@@ -119,9 +149,10 @@ const RETRY_DELAY_MAX_MS = 60_000;
 
 /** @throws UsageError naming the first option that cannot be used */
 export function toSettings(options: RuntimeOptions, randomName: string): RuntimeSettings {
-  assertOptions(options);
+  assertKnownOptions(options, RUNTIME_OPTIONS, "Runtime.start");
+  assertKnownOptions(options.residency ?? {}, RESIDENCY_OPTIONS, "`residency`");
   assertStore(options.store);
-  const retryDelayMinMs = duration("retryDelayMin", options.retryDelayMin ?? "1s", {
+  const parkedRetryMinMs = duration("parkedRetryMin", options.parkedRetryMin ?? "1s", {
     min: 1,
     max: DURATION_MS_MAX,
   });
@@ -139,7 +170,7 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     ),
     waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
     leaseMs: duration("lease", options.lease ?? "10s", { min: LEASE_MS_MIN, max: LEASE_MS_MAX }),
-    attemptsMax: count("maxAttempts", options.maxAttempts ?? 10, 1),
+    crashesMax: count("poisonAfterCrashes", options.poisonAfterCrashes ?? 10, 1),
     stallAfterMs: duration("stallAfter", options.stallAfter ?? "30s", {
       min: STALL_MS_MIN,
       max: STALL_MS_MAX,
@@ -149,12 +180,12 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
       min: 0,
       max: DURATION_MS_MAX,
     }),
-    retryDelayMinMs,
+    parkedRetryMinMs,
     // A first delay beyond the usual bound is meant.
-    retryDelayMaxMs: duration(
-      "retryDelayMax",
-      options.retryDelayMax ?? Math.max(RETRY_DELAY_MAX_MS, retryDelayMinMs),
-      { min: retryDelayMinMs, max: DURATION_MS_MAX },
+    parkedRetryMaxMs: duration(
+      "parkedRetryMax",
+      options.parkedRetryMax ?? Math.max(RETRY_DELAY_MAX_MS, parkedRetryMinMs),
+      { min: parkedRetryMinMs, max: DURATION_MS_MAX },
     ),
     residentInstancesMax: count(
       "residency.maxInstances",
@@ -232,14 +263,6 @@ function assertDefinition(definition: unknown, kind: string, option: string): vo
     option,
     describe(definition),
     `definitions made with define${kind === "activity" ? "Activity" : "Orchestration"}()`,
-  );
-}
-
-function assertOptions(options: unknown): void {
-  if (typeof options === "object" && options !== null) return;
-  throw new UsageError(
-    "invalid_argument",
-    `Cannot start a runtime: its options are ${describe(options)}; pass an object with a \`store\``,
   );
 }
 

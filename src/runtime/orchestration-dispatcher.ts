@@ -394,7 +394,7 @@ export class OrchestrationDispatcher {
       this.#isMoreLeft = true;
       return false;
     }
-    const crashes = { from: 0, below: trialFrom(this.#parts.settings.attemptsMax) };
+    const crashes = { from: 0, below: trialFrom(this.#parts.settings.crashesMax) };
     const reader = this.#lateMail.begin();
     try {
       const { remembered } = this.#residents;
@@ -421,7 +421,7 @@ export class OrchestrationDispatcher {
         limit: 1,
         remembered: new Map(),
         crashes: {
-          from: trialFrom(this.#parts.settings.attemptsMax),
+          from: trialFrom(this.#parts.settings.crashesMax),
           below: Number.MAX_SAFE_INTEGER,
         },
       });

@@ -3,8 +3,8 @@
 import type { BlockedReason } from "../provider/provider.ts";
 
 export interface Backoff {
-  readonly retryDelayMinMs: number;
-  readonly retryDelayMaxMs: number;
+  readonly parkedRetryMinMs: number;
+  readonly parkedRetryMaxMs: number;
 }
 
 /** Facts that explain why an instance is parked. */
@@ -33,9 +33,9 @@ export class Parking {
   nextDelayMs(name: string): number {
     const tries = this.#tries.get(name) ?? 0;
     this.#tries.set(name, tries + 1);
-    const { retryDelayMinMs, retryDelayMaxMs } = this.#backoff;
+    const { parkedRetryMinMs, parkedRetryMaxMs } = this.#backoff;
     // Beyond 2^30 the bound has long been reached (weakness R16: no unbounded power).
-    return Math.min(retryDelayMinMs * 2 ** Math.min(tries, 30), retryDelayMaxMs);
+    return Math.min(parkedRetryMinMs * 2 ** Math.min(tries, 30), parkedRetryMaxMs);
   }
 
   /** The delay of an instance that is parked; what never comes to an end waits for other code. */

@@ -42,10 +42,10 @@ export class Reception {
 
   async #receive(claimed: ClaimedInstance): Promise<Resident | Fate> {
     const { settings, runner } = this.#parts;
-    const { attemptsMax } = settings;
+    const { crashesMax } = settings;
     const { resident, cause } = takeIn(await this.#complete(claimed), settings);
-    if (claimed.crashes >= attemptsMax) {
-      return runner.abort(resident, readableItems(claimed), instancePoison(claimed, attemptsMax));
+    if (claimed.crashes >= crashesMax) {
+      return runner.abort(resident, readableItems(claimed), instancePoison(claimed, crashesMax));
     }
     const hasBegun = claimed.row.status !== "Pending";
     if (cause === undefined && hasBegun) return resident;

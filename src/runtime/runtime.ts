@@ -4,6 +4,7 @@
 import { createDeferred } from "../foundation/deferred.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { systemClock } from "../foundation/clock.ts";
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import { host } from "../foundation/host.ts";
@@ -39,6 +40,8 @@ export interface ShutdownOptions {
    */
   readonly timeout?: DurationInput;
 }
+
+const SHUTDOWN_OPTIONS: OptionNames<ShutdownOptions> = { timeout: true };
 
 const SHUTDOWN_DEFAULT = "10s";
 /** Longest time for handing work back to a store that does not answer, in milliseconds. */
@@ -235,6 +238,7 @@ export class Runtime implements AsyncDisposable {
    * @throws UsageError `invalid_duration`
    */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    assertKnownOptions(options, SHUTDOWN_OPTIONS, "shutdown");
     const timeoutMs = parseDurationMs(options.timeout ?? SHUTDOWN_DEFAULT, "`timeout`");
     this.#shutdown ??= this.#stop(timeoutMs);
     await this.#shutdown;

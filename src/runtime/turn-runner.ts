@@ -341,7 +341,7 @@ export class TurnRunner {
         activityId: claim.activityId,
         error: String(error),
       });
-      const visibleAtMs = hub.provider.nowMs() + settings.retryDelayMinMs;
+      const visibleAtMs = hub.provider.nowMs() + settings.parkedRetryMinMs;
       const isCrash = !isDuroxideError(error) || !error.retryable; // What no store takes is poison in the end.
       const release = { kind: "releaseActivity", claim, visibleAtMs, isCrash } as const;
       await hub.insist({ ...release, isAttemptCounted: true }); // (I5)

@@ -5,6 +5,7 @@
  * its completion, appended by the test, 3.
  */
 
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { jsonCodec } from "../foundation/json.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { mapValues } from "../history/codec.ts";
@@ -69,6 +70,12 @@ export interface RunTurnOptions {
   readonly keyValues?: Readonly<Record<string, unknown>>;
 }
 
+const RUN_TURN_OPTIONS: OptionNames<RunTurnOptions> = {
+  guards: true,
+  nowMs: true,
+  keyValues: true,
+};
+
 /**
  * Runs one turn.
  *
@@ -84,6 +91,7 @@ export async function runTurn<In, Out>(
     | ((ctx: OrchestrationContext, input: In) => Out | PromiseLike<Out>),
   options: RunTurnOptions = {},
 ): Promise<RunTurnResult<Out>> {
+  assertKnownOptions(options, RUN_TURN_OPTIONS, "runTurn");
   const definition: OrchestrationDefinition<In, Out> =
     typeof orchestration === "function"
       ? defineOrchestration("test", orchestration)

@@ -35,7 +35,7 @@ const runtime = await Runtime.start({
   store,
   ...createWorkload(ledgerFile),
   lease: "400ms",
-  maxAttempts: 1_000_000,
+  poisonAfterCrashes: 1_000_000,
   logger: silentLogger,
 });
 process.send?.("ready");

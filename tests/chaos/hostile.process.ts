@@ -62,7 +62,7 @@ const runtime = await Runtime.start({
   activities: [patient, slow, quick, crash],
   orchestrations,
   lease: "400ms",
-  maxAttempts: MAX_ATTEMPTS,
+  poisonAfterCrashes: MAX_ATTEMPTS,
   logger: { log: (_level, message) => process.send?.(message) },
 });
 process.send?.("ready");

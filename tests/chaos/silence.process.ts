@@ -45,7 +45,7 @@ const runtime = await Runtime.start({
     defineOrchestration(`Runs${activity.name}`, (ctx) => ctx.scheduleActivity(activity.name)),
   ),
   lease: LEASE_MS,
-  maxAttempts: MAX_CRASHES,
+  poisonAfterCrashes: MAX_CRASHES,
   logger: { log: (_level, message) => process.send?.(message) },
 });
 process.send?.("ready");

@@ -39,7 +39,7 @@ const runtime = await Runtime.start({
   ...createWorkload(ledgerFile),
   lease: "400ms",
   // Kills from outside say nothing about what was running: no number of them is poison here.
-  maxAttempts: 1_000_000,
+  poisonAfterCrashes: 1_000_000,
   logger: silentLogger,
 });
 process.send?.("ready");

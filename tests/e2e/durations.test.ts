@@ -47,8 +47,8 @@ async function useAll(store: Provider, long: DurationInput): Promise<void> {
     activities: [stuck],
     orchestrations: [impatient],
     cancellationGrace: long,
-    retryDelayMin: 1,
-    retryDelayMax: long,
+    parkedRetryMin: 1,
+    parkedRetryMax: long,
     logger: silentLogger,
   });
   const client = new Client(store, { retryFor: long });

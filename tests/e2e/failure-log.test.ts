@@ -62,8 +62,8 @@ test("F34 an instance whose code is missing is logged once by each runtime of th
       Runtime.start({
         store,
         orchestrations: [],
-        retryDelayMin: 1,
-        retryDelayMax: 1,
+        parkedRetryMin: 1,
+        parkedRetryMax: 1,
         logger: { log: (_, message, fields) => lines.push({ message, fields }) },
       }),
     ),

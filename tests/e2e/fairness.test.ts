@@ -159,7 +159,7 @@ describe("instances that always have something to do", () => {
       orchestrations: [loops.loop],
       activities: [loops.look, step],
       activityConcurrency: 1,
-      maxAttempts: 5,
+      poisonAfterCrashes: 5,
     });
     const handles = await loops.begin(new Client(provider), 20);
     const suspect = await client.startOrchestration("suspect", chain, 1);

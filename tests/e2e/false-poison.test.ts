@@ -21,7 +21,11 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       return ctx.idempotencyKey;
     });
     const task = defineOrchestration("Task", async (ctx) => ctx.scheduleActivity(patient));
-    const options = { orchestrations: [task], activities: [patient], maxAttempts: MAX_CRASHES };
+    const options = {
+      orchestrations: [task],
+      activities: [patient],
+      poisonAfterCrashes: MAX_CRASHES,
+    };
     await fleet.start("one", options);
     await fleet.client.startOrchestration("task", task);
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -42,7 +46,7 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     const task = defineOrchestration("Task", async () => "done");
     await fleet.start(
       "one",
-      { orchestrations: [task], maxAttempts: MAX_CRASHES },
+      { orchestrations: [task], poisonAfterCrashes: MAX_CRASHES },
       {
         // Its turn is over, and its node is off the list before it lands.
         onWrite: async (operations, next) => {

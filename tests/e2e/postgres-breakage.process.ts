@@ -83,8 +83,8 @@ const runtime = await Runtime.start({
   activities: [step],
   logger: silentLogger,
   lease: "1s",
-  retryDelayMin: 5,
-  retryDelayMax: 50,
+  parkedRetryMin: 5,
+  parkedRetryMax: 50,
   residency: { evictAfterEveryTurn: true },
 });
 let id = 0;

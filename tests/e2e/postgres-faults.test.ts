@@ -93,8 +93,8 @@ test.each([".claim_instances(", ".claim_activities("])(
       logger: silentLogger,
       // So small that what follows is claimed, and not held from before.
       residency: { evictAfterEveryTurn: true },
-      retryDelayMin: 5,
-      retryDelayMax: 50,
+      parkedRetryMin: 5,
+      parkedRetryMax: 50,
     });
     const client = new Client(steady);
     let n = 0;
@@ -175,8 +175,8 @@ describe("transactions of the user", () => {
       activities: [put],
       logger: silentLogger,
       lease: "1s",
-      retryDelayMin: 5,
-      retryDelayMax: 50,
+      parkedRetryMin: 5,
+      parkedRetryMax: 50,
     });
     try {
       const handle = await new Client(steady).startOrchestration(`t${k}`, run, k);

@@ -47,8 +47,8 @@ async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
     store,
     logger: log,
     lease: "300ms",
-    retryDelayMin: 5,
-    retryDelayMax: 20,
+    parkedRetryMin: 5,
+    parkedRetryMax: 20,
     ...options,
   });
   runtimes.push(runtime);
@@ -347,7 +347,7 @@ describe("starts", () => {
 
 describe("without code", () => {
   test("an unknown activity is logged, waits without counting attempts, and runs once it is known", async () => {
-    const first = await start({ orchestrations: [chain], maxAttempts: 2 });
+    const first = await start({ orchestrations: [chain], poisonAfterCrashes: 2 });
     const handle = await client.startOrchestration("a", chain, 1);
     await eventually(() => log.messages("warn").length >= 5);
     expect(log.messages("warn")[0]).toContain('activity "Step": this runtime does not know it');
@@ -357,13 +357,13 @@ describe("without code", () => {
       attempts.push(ctx.attempt);
       return n + 1;
     });
-    await start({ orchestrations: [chain], activities: [late], maxAttempts: 2 });
+    await start({ orchestrations: [chain], activities: [late], poisonAfterCrashes: 2 });
     expect(await handle.result(LIMIT)).toBe(1);
     expect(attempts).toEqual([1]);
   });
 
   test("a shutdown waits for what is on its way back, so that no attempt is counted", async () => {
-    const first = await start({ orchestrations: [chain], maxAttempts: 2 });
+    const first = await start({ orchestrations: [chain], poisonAfterCrashes: 2 });
     const handle = await client.startOrchestration("a", chain, 1);
     await first.shutdown();
     const held = gate();
@@ -379,7 +379,11 @@ describe("without code", () => {
       if (isRelease) released.push(...outcomes);
       return outcomes;
     });
-    const second = await start({ store: slow.provider, orchestrations: [chain], maxAttempts: 2 });
+    const second = await start({
+      store: slow.provider,
+      orchestrations: [chain],
+      poisonAfterCrashes: 2,
+    });
     await arrived.opened;
     const isOver = second.shutdown();
     await new Promise((resolve) => setTimeout(resolve, 30)); // Long enough to leave the list too early.
@@ -387,7 +391,7 @@ describe("without code", () => {
     await isOver;
     await eventually(() => released.length > 0);
     expect(released.map(({ kind }) => kind)).not.toContain("claimLost");
-    await start({ orchestrations: [chain], activities: [step], maxAttempts: 2 });
+    await start({ orchestrations: [chain], activities: [step], poisonAfterCrashes: 2 });
     expect(await handle.result(LIMIT)).toBe(1);
   });
 
@@ -431,7 +435,7 @@ describe("poison", () => {
     const parent = defineOrchestration("Parent", async (ctx) =>
       ctx.scheduleSubOrchestration(child, 0, { instanceId: "the-child" }),
     );
-    const definitions = { orchestrations: [parent, child], maxAttempts: 2 };
+    const definitions = { orchestrations: [parent, child], poisonAfterCrashes: 2 };
     const first = await start(definitions);
     await client.startOrchestration("parent", parent);
     await eventually(async () => (await client.listExecutions("the-child")).length === 2);
@@ -455,13 +459,13 @@ describe("poison", () => {
     const loop = defineOrchestration("Loop", async (ctx, n: number): Promise<number> =>
       n === 0 ? ctx.continueAsNew(1, { version: "2.0.0" }) : n,
     );
-    const first = await start({ orchestrations: [loop], maxAttempts: 2 });
+    const first = await start({ orchestrations: [loop], poisonAfterCrashes: 2 });
     await client.startOrchestration("loop", loop, 0);
     await eventually(async () => (await store.readInstances(["loop"]))[0]?.blocked);
     await first.shutdown();
     await store.unblockWork();
     await crash(3);
-    await start({ orchestrations: [loop], maxAttempts: 2 });
+    await start({ orchestrations: [loop], poisonAfterCrashes: 2 });
     expect(await client.waitForOrchestration("loop", LIMIT)).toMatchObject({ status: "Failed" });
     const executions = await client.listExecutions("loop");
     expect(executions.map(({ status }) => status)).toEqual(["ContinuedAsNew", "Failed"]);

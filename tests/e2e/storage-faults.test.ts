@@ -80,8 +80,8 @@ async function runWorkload(store: FaultyStore, client: Client, isCold: boolean):
     activities: [step, endless],
     orchestrations: [child, everything, loop, waiter, canceled],
     lease: "300ms",
-    retryDelayMin: 1,
-    retryDelayMax: 5,
+    parkedRetryMin: 1,
+    parkedRetryMax: 5,
     logger: silentLogger,
     residency: { evictAfterEveryTurn: isCold },
   });

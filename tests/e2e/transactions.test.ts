@@ -56,8 +56,8 @@ async function startRuntime(
     activities,
     orchestrations,
     lease: "300ms",
-    retryDelayMin: 1,
-    retryDelayMax: 5,
+    parkedRetryMin: 1,
+    parkedRetryMax: 5,
     logger: silentLogger,
     ...some,
   });
@@ -415,7 +415,7 @@ describe.each(STORE_KINDS)("on $name", (kind) => {
       const faulty = faultyStore(store);
       const client = new Client(faulty.provider);
       faulty.failAll(["transactions.run"], "permanent");
-      await startRuntime(faulty.provider, [book], [chain], { maxAttempts: 3 });
+      await startRuntime(faulty.provider, [book], [chain], { poisonAfterCrashes: 3 });
       await client.startOrchestration("chain", chain);
       expect(await client.waitForOrchestration("chain", { timeout: "20s" })).toMatchObject({
         status: "Failed",

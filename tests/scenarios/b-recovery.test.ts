@@ -88,7 +88,7 @@ scenario("S029 instances at different points: all complete after a restart", asy
   const late = defineActivity("Missing at first", async (n: number) => n * 10);
   const orchestrations = [points, child];
   const ids = ["event", "queue", "child", "timer", "activity", "done"];
-  await world.start({ activities: [step], orchestrations, retryDelayMin: 5 });
+  await world.start({ activities: [step], orchestrations, parkedRetryMin: 5 });
   for (const id of ids) await world.client.startOrchestration(id, points, id);
   await world.untilRecorded("event", "ExternalSubscribed");
   await world.untilRecorded("queue", "QueueSubscribed");
@@ -99,7 +99,7 @@ scenario("S029 instances at different points: all complete after a restart", asy
   await world.restart();
   await world.client.raiseEvent("event", "go", "raised");
   await world.client.enqueueEvent("queue", "inbox", "queued");
-  await world.start({ activities: [step, late], orchestrations, retryDelayMin: 5 });
+  await world.start({ activities: [step, late], orchestrations, parkedRetryMin: 5 });
   await world.client.raiseEvent("the-child", "child", "grown");
   const outputs = await Promise.all(
     ids.map(async (id) => world.client.waitForOrchestration(id, LIMIT)),
@@ -181,7 +181,7 @@ for (const [title, toError] of [
       activities: [counted],
       orchestrations: [twice],
       store: store.provider,
-      retryDelayMin: 5,
+      parkedRetryMin: 5,
     });
     const handle = await new Client(store.provider).startOrchestration("twice", twice);
     expect(await handle.result(LIMIT)).toEqual([1, 2]);

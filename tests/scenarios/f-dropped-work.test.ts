@@ -399,7 +399,7 @@ for (const [order, reason] of [
         return ctx.scheduleWait("end");
       });
       // No runtime knows the child's code: it has not begun, and its first cancellation ends it.
-      await world.start({ orchestrations: [parent], retryDelayMin: 5 });
+      await world.start({ orchestrations: [parent], parkedRetryMin: 5 });
       const handle = await world.client.startOrchestration("parent", parent);
       await world.untilRecorded("parent", "SubOrchestrationScheduled");
       if (order === "first by drop") await handle.raiseEvent("drop");

@@ -98,8 +98,8 @@ for (const verb of ["terminateInstance", "cancelInstance"] as const) {
       await world.stop();
       await world.start({
         orchestrations: [after, other],
-        retryDelayMin: "1h",
-        retryDelayMax: "1h",
+        parkedRetryMin: "1h",
+        parkedRetryMax: "1h",
       });
       await world.client.raiseEvent("parked", "go");
       await untilBlocked(world, "parked", "nondeterminism");
@@ -236,7 +236,7 @@ scenario("F49 a parked child ends with its parent, at once", async (world) => {
   const parent = defineOrchestration("Parent", async (ctx) =>
     ctx.scheduleSubOrchestration("Unknown", undefined, { instanceId: "the-child" }),
   );
-  await world.start({ orchestrations: [parent], retryDelayMin: "1h", retryDelayMax: "1h" });
+  await world.start({ orchestrations: [parent], parkedRetryMin: "1h", parkedRetryMax: "1h" });
   await world.client.startOrchestration("parent", parent);
   await untilBlocked(world, "the-child", "not_registered");
   await world.client.cancelInstance("parent", "enough");

@@ -126,7 +126,7 @@ export class Fleet {
       workerId,
       logger: log,
       lease: "300ms",
-      retryDelayMin: "1h", // What is set aside goes on when it is freed, and not by itself.
+      parkedRetryMin: "1h", // What is set aside goes on when it is freed, and not by itself.
       ...options,
     });
     this.#runtimes.push(runtime);

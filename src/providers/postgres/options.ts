@@ -2,6 +2,7 @@
 
 import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
 import { UsageError } from "../../foundation/errors.ts";
+import { assertKnownOptions, type OptionNames } from "../../foundation/known-options.ts";
 
 /** Options of {@link PostgresProvider.connect}. */
 export interface PostgresOptions {
@@ -61,6 +62,36 @@ export interface PostgresOptions {
   readonly queryTimeout?: DurationInput | undefined;
 }
 
+const POSTGRES_OPTIONS: OptionNames<PostgresOptions> = {
+  schema: true,
+  notify: true,
+  pollInterval: true,
+  maxConnections: true,
+  password: true,
+  migrate: true,
+  waitForStore: true,
+  queryTimeout: true,
+};
+
+/** Options of {@link PostgresProvider.migrationScript}. */
+export interface MigrationScriptOptions {
+  /** The schema that holds the tables. @default "duroxide" */
+  readonly schema?: string | undefined;
+  /** The role that gets the rights of an application. @default none */
+  readonly role?: string | undefined;
+}
+
+const SCRIPT_OPTIONS: OptionNames<MigrationScriptOptions> = { schema: true, role: true };
+
+/** @throws UsageError `invalid_argument` */
+export function parseScriptOptions(options: MigrationScriptOptions): {
+  readonly schema: string;
+  readonly role: string | undefined;
+} {
+  assertKnownOptions(options, SCRIPT_OPTIONS, "migrationScript");
+  return { schema: parseSchema(options.schema), role: options.role };
+}
+
 /** The options after validation. */
 export interface StoreSettings {
   readonly schema: string;
@@ -80,6 +111,7 @@ const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/i;
 
 /** @throws UsageError `invalid_argument`, `invalid_duration` */
 export function parseOptions(options: PostgresOptions): StoreSettings {
+  assertKnownOptions(options, POSTGRES_OPTIONS, "a PostgreSQL store");
   const { notify = true, maxConnections = 8, migrate = true } = options;
   const pollInterval = options.pollInterval ?? (notify ? "60s" : "1s");
   if (!Number.isSafeInteger(maxConnections) || maxConnections < CONNECTIONS_MIN) {

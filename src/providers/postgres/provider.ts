@@ -66,8 +66,9 @@ import { ChangeListener } from "./listener.ts";
 import { listInstances } from "./listing.ts";
 import { channelOf, inSchema, migrate, toScript } from "./migrate.ts";
 import {
+  type MigrationScriptOptions,
   parseOptions,
-  parseSchema,
+  parseScriptOptions,
   type PostgresOptions,
   type StoreSettings,
   withoutListening,
@@ -219,10 +220,9 @@ export class PostgresProvider implements Provider {
    * @param options.role - The application's user, who gets exactly the rights that it needs
    * @throws UsageError `invalid_argument` for an unusable schema name
    */
-  static migrationScript(
-    options: { readonly schema?: string | undefined; readonly role?: string | undefined } = {},
-  ): string {
-    return toScript(parseSchema(options.schema), options.role);
+  static migrationScript(options: MigrationScriptOptions = {}): string {
+    const { schema, role } = parseScriptOptions(options);
+    return toScript(schema, role);
   }
 
   /**

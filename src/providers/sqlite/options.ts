@@ -1,6 +1,7 @@
 /** What a user may choose about a SQLite store, with units, bounds and defaults. */
 
 import { type Clock, systemClock, toWholeClock } from "../../foundation/clock.ts";
+import { assertKnownOptions, type OptionNames } from "../../foundation/known-options.ts";
 import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
 import type { SqliteBinding } from "./driver.ts";
 
@@ -48,6 +49,14 @@ export interface SqliteOptions {
   readonly changePollInterval?: DurationInput | undefined;
 }
 
+const SQLITE_OPTIONS: OptionNames<SqliteOptions> = {
+  durability: true,
+  busyTimeout: true,
+  binding: true,
+  clock: true,
+  changePollInterval: true,
+};
+
 /** The options after validation. */
 export interface StoreSettings {
   readonly isFullyDurable: boolean;
@@ -62,6 +71,7 @@ const CHANGE_POLL_MS = 10;
 
 /** @throws UsageError `invalid_duration` */
 export function parseOptions(options: SqliteOptions): StoreSettings {
+  assertKnownOptions(options, SQLITE_OPTIONS, "a SQLite store");
   return {
     isFullyDurable: options.durability !== "process",
     busyTimeoutMs: parseDurationMs(options.busyTimeout ?? BUSY_TIMEOUT_MS, "`busyTimeout`"),
