@@ -1,8 +1,8 @@
 /** What clients throw about instances. */
 
 import { DuroxideError } from "../foundation/errors.ts";
-import type { Failure } from "../history/failure.ts";
-import { toCause } from "../orchestration/errors.ts";
+import { describePath, type Failure } from "../history/failure.ts";
+import { findRootCause, toCause } from "../orchestration/errors.ts";
 import type { KnownStatus } from "./status.ts";
 
 /** The orchestration failed; thrown by `handle.result()`. */
@@ -11,20 +11,34 @@ export class OrchestrationFailedError extends DuroxideError {
   readonly instanceId: string;
   /** The failure as the orchestration left it: class name, message, code, data, cause, stack. */
   readonly failure: Failure;
+  /** What the orchestration threw. */
+  declare readonly cause: Error;
 
   constructor(instanceId: string, failure: Failure) {
-    super("orchestration_failed", `Orchestration "${instanceId}" failed: ${failure.message}`, {
-      category: failure.category,
-      details: {
-        name: failure.name,
-        code: failure.userCode,
-        data: failure.data,
-        stack: failure.stack,
+    super(
+      "orchestration_failed",
+      `Orchestration "${instanceId}" failed: ${describePath(failure)}`,
+      {
+        category: failure.category,
+        details: {
+          name: failure.name,
+          code: failure.userCode,
+          data: failure.data,
+          stack: failure.stack,
+        },
+        cause: toCause(failure),
       },
-      cause: toCause(failure),
-    });
+    );
     this.instanceId = instanceId;
     this.failure = failure;
+    // The chain of causes says the same, and printers show it.
+    for (const key of ["failure", "details"] as const)
+      Object.defineProperty(this, key, { enumerable: false });
+  }
+
+  /** The end of the chain of causes: what was thrown first, with its own `code` and properties. */
+  get rootCause(): Error {
+    return findRootCause(this);
   }
 }
 

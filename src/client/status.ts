@@ -2,7 +2,7 @@
 
 import type { Codec } from "../foundation/json.ts";
 import { assertInstanceId } from "../foundation/limits.ts";
-import type { Failure } from "../history/failure.ts";
+import { rootCauseOf, type Failure } from "../history/failure.ts";
 import type { BlockedReason, InstanceRow } from "../provider/provider.ts";
 import { decodeValue, findRow, type Connection } from "./connection.ts";
 import type { Run } from "./run.ts";
@@ -48,7 +48,10 @@ export interface CompletedStatus extends Facts {
 }
 export interface FailedStatus extends Facts {
   readonly status: "Failed";
+  /** What the orchestration threw, with its chain of causes. */
   readonly error: Failure;
+  /** The end of that chain: what was thrown first. */
+  readonly rootCause: Failure;
 }
 export interface CanceledStatus extends Facts {
   readonly status: "Canceled";
@@ -111,8 +114,10 @@ export function toStatus(row: InstanceRow, codec: Codec): KnownStatus {
         ...facts,
         output: decodeValue(codec, row.output, `the output ${owner}`),
       };
-    case "Failed":
-      return { status: "Failed", ...facts, error: row.failure ?? UNKNOWN_FAILURE };
+    case "Failed": {
+      const error = row.failure ?? UNKNOWN_FAILURE;
+      return { status: "Failed", ...facts, error, rootCause: rootCauseOf(error) };
+    }
     case "Canceled":
       return {
         status: "Canceled",

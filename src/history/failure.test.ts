@@ -44,11 +44,11 @@ describe("toFailure()", () => {
 
   test.each<readonly [string, unknown, string, string]>([
     ["S010 a text", "oops", "string", "oops"],
-    ["a number", 7, "number", "7"],
-    ["undefined", undefined, "undefined", "undefined"],
-    ["null", null, "object", "null"],
-    ["a symbol", Symbol("s"), "symbol", "Symbol(s)"],
-    ["a bigint", 7n, "bigint", "7"],
+    ["a number", 7, "number", "7 was thrown, which is no Error"],
+    ["undefined", undefined, "undefined", "undefined was thrown, which is no Error"],
+    ["null", null, "null", "null was thrown, which is no Error"],
+    ["a symbol", Symbol("s"), "symbol", "Symbol(s) was thrown, which is no Error"],
+    ["a bigint", 7n, "bigint", "7 was thrown, which is no Error"],
     ["a plain object", { reason: "x" }, "object", '{"reason":"x"}'],
     ["an object with a message", { message: "m", name: "N" }, "N", "m"],
     ["an object without prototype", Object.create(null), "object", "{}"],

@@ -21,7 +21,10 @@ export interface Failure {
   readonly name: string;
   readonly message: string;
   readonly stack?: string | undefined;
-  /** The `code` that the thrown error carried itself. */
+  /**
+   * The `code` that the thrown error carried itself; for a failed activity or child that of the error
+   * that its code threw, however many levels down.
+   */
   readonly userCode?: string | number | undefined;
   /** The other own properties of the thrown error, as far as they are JSON. */
   readonly data?: unknown;
@@ -71,6 +74,31 @@ export function describeFailure(failure: Failure): string {
   return failure.code === CANCELED ? `canceled: ${failure.message}` : failure.message;
 }
 
+/** The end of the chain of causes: what no other error is the cause of. */
+export function rootCauseOf(failure: Failure): Failure {
+  let root = failure;
+  while (root.cause !== undefined) root = root.cause;
+  return root;
+}
+
+/** What failed, from the outside in: the activity or child that it came from, and what that threw. */
+export function describePath(failure: Failure): string {
+  const { name, data, cause } = failure;
+  const { activityName, attempt, orchestrationName, instanceId } = (data ?? {}) as Readonly<
+    Record<string, unknown>
+  >;
+  if (cause === undefined) return describeFailure(failure);
+  if (name === "ActivityError" && typeof activityName === "string")
+    return `activity "${activityName}" (attempt ${String(attempt)}) failed: ${describePath(cause)}`;
+  if (name === "SubOrchestrationError" && typeof orchestrationName === "string") {
+    const child = `child "${orchestrationName}" (${JSON.stringify(instanceId)})`;
+    return cause.code === CANCELED
+      ? `${child} was ${describeFailure(cause)}`
+      : `${child} failed: ${describePath(cause)}`;
+  }
+  return describeFailure(failure);
+}
+
 /** The failure of an orchestration that was canceled, or ended without its code. */
 export function canceledFailure(reason: string, isTerminated = false): Failure {
   return {
@@ -101,14 +129,15 @@ class Conversion {
   /** @param depth - Levels of causes and nested errors above this one */
   convert(thrown: unknown, depth: number): Failure {
     if (typeof thrown !== "object" || thrown === null) {
-      const message = cut(printable(thrown), MESSAGE_LENGTH_MAX);
-      return { ...this.#label, name: typeof thrown, message };
+      const text = cut(printable(thrown), MESSAGE_LENGTH_MAX);
+      const message = typeof thrown === "string" ? text : `${text} was thrown, which is no Error`;
+      return { ...this.#label, name: thrown === null ? "null" : typeof thrown, message };
     }
     this.#seen.add(thrown);
     const hasErrorClass = isError(thrown);
     const message = messageOf(thrown);
     const stack = readText(thrown, "stack");
-    const userCode = read(thrown, "code");
+    const userCode = userCodeOf(thrown);
     const cause = read(thrown, "cause");
     const errors = this.#errorsOf(thrown, depth);
     const data = hasErrorClass
@@ -164,13 +193,14 @@ class Conversion {
   }
 
   #ownData(error: Error, depth: number, hasErrors: boolean): unknown {
-    // Our own errors say everything in `details`; their `failure` would double with every level.
-    const isOurs = attempt(() => isDuroxideError(error)) === true;
+    // What a failed activity or child threw is the cause: its copies would double with every level.
+    const isStep = failureOf(error) !== undefined;
     const keys = attempt(() => Object.keys(error)) ?? [];
     const entries: [string, unknown][] = [];
     let lengthLeft = DATA_LENGTH_MAX;
     for (const key of keys) {
-      if (STANDARD_KEYS.has(key) || key === "__proto__" || (isOurs && key === "failure")) continue;
+      if (STANDARD_KEYS.has(key) || key === "__proto__") continue;
+      if (isStep && (key === "failure" || key === "details")) continue;
       if (hasErrors && key === "errors") continue;
       const text = this.#toJsonText(read(error, key), lengthLeft, depth);
       if (text === undefined) continue;
@@ -234,6 +264,18 @@ function nameOf(thrown: object): string | undefined {
   if (name !== undefined && name !== "Error") return name;
   const className = attempt(() => thrown.constructor.name);
   return isError(thrown) && typeof className === "string" && className !== "" ? className : name;
+}
+
+/** The failure that one of our own errors stands for. */
+function failureOf(thrown: object): Failure | undefined {
+  if (attempt(() => isDuroxideError(thrown)) !== true) return undefined;
+  const failure = read(thrown, "failure");
+  return typeof failure === "object" && failure !== null ? (failure as Failure) : undefined;
+}
+
+function userCodeOf(thrown: object): unknown {
+  const failure = failureOf(thrown);
+  return failure === undefined ? read(thrown, "code") : failure.userCode;
 }
 
 function isAggregate(value: unknown): boolean {

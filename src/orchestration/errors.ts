@@ -28,10 +28,16 @@ function toDetails(failure: Failure): FailureDetails {
   };
 }
 
-/** A cause chain as errors again, so that loggers print it. */
-export function toCause(failure: Failure | undefined): Error | undefined {
-  if (failure === undefined) return undefined;
-  const cause = toCause(failure.cause);
+/** The end of a chain of causes. */
+export function findRootCause(error: Error): Error {
+  let root = error;
+  while (root.cause instanceof Error) root = root.cause;
+  return root;
+}
+
+/** A failure as the error that was thrown, with its chain of causes, so that loggers print it. */
+export function toCause(failure: Failure): Error {
+  const cause = failure.cause && toCause(failure.cause);
   const options = cause === undefined ? undefined : { cause };
   const error =
     failure.errors === undefined
@@ -44,6 +50,16 @@ export function toCause(failure: Failure | undefined): Error | undefined {
   return error;
 }
 
+/**
+ * Lets printers show the chain of causes, with the stack of the user's code, and not the same once more
+ * as data. The stack of the error itself lies in the engine and says nothing.
+ */
+function showCauseOnly(error: ActivityError | SubOrchestrationError): void {
+  error.stack = `${error.name}: ${error.message}`;
+  for (const key of ["failure", "details"] as const)
+    Object.defineProperty(error, key, { enumerable: false });
+}
+
 /** An activity failed: its worker threw, its result was refused, or it kept crashing its workers. */
 export class ActivityError extends DuroxideError implements BranchFailure {
   override readonly name = "ActivityError";
@@ -54,6 +70,8 @@ export class ActivityError extends DuroxideError implements BranchFailure {
   declare readonly details: FailureDetails;
   /** The failure in its stored form. */
   readonly failure: Failure;
+  /** What the worker threw. */
+  declare readonly cause: Error;
   declare readonly index?: number | undefined;
   declare readonly key?: string | undefined;
 
@@ -62,11 +80,17 @@ export class ActivityError extends DuroxideError implements BranchFailure {
       category: failure.category,
       retryable: failure.isNonRetryable !== true,
       details: toDetails(failure),
-      cause: toCause(failure.cause),
+      cause: toCause(failure),
     });
     this.activityName = activityName;
     this.attempt = attempt;
     this.failure = failure;
+    showCauseOnly(this);
+  }
+
+  /** The end of the chain of causes: what was thrown first, with its own `code` and properties. */
+  get rootCause(): Error {
+    return findRootCause(this);
   }
 }
 
@@ -79,6 +103,8 @@ export class SubOrchestrationError extends DuroxideError implements BranchFailur
   readonly isCanceled: boolean;
   declare readonly details: FailureDetails;
   readonly failure: Failure;
+  /** What the child threw. */
+  declare readonly cause: Error;
   declare readonly index?: number | undefined;
   declare readonly key?: string | undefined;
 
@@ -86,12 +112,18 @@ export class SubOrchestrationError extends DuroxideError implements BranchFailur
     super("sub_orchestration_failed", describeFailure(failure), {
       category: failure.category,
       details: toDetails(failure),
-      cause: toCause(failure.cause),
+      cause: toCause(failure),
     });
     this.orchestrationName = orchestrationName;
     this.instanceId = instanceId;
     this.isCanceled = failure.code === "canceled";
     this.failure = failure;
+    showCauseOnly(this);
+  }
+
+  /** The end of the chain of causes: what was thrown first, with its own `code` and properties. */
+  get rootCause(): Error {
+    return findRootCause(this);
   }
 }
 

@@ -1,6 +1,6 @@
 /** Log lines about what failed: visible without asking, once for each attempt and each instance. */
 
-import type { Failure } from "../history/failure.ts";
+import { describePath, rootCauseOf, type Failure } from "../history/failure.ts";
 import type { Logger, LogFields } from "../observability/logger.ts";
 import type { ClaimedActivity } from "../provider/provider.ts";
 import type { TurnOutcome } from "../replay/conclusion.ts";
@@ -35,9 +35,9 @@ export function logInstanceFailure(
 }
 
 function toFields(failure: Failure): LogFields {
-  const source = findUserFrame(failure.stack);
+  const source = findUserFrame(rootCauseOf(failure).stack) ?? findUserFrame(failure.stack);
   return {
-    error: `${failure.name}: ${failure.message.slice(0, MESSAGE_LENGTH_MAX)}`,
+    error: `${failure.name}: ${describePath(failure).slice(0, MESSAGE_LENGTH_MAX)}`,
     ...(failure.userCode !== undefined && { errorCode: failure.userCode }),
     ...(source !== undefined && { source }),
   };

@@ -48,7 +48,12 @@ test.each([false, true])(
       {
         level: "error",
         message: 'Orchestration "i-1" failed',
-        fields: { instanceId: "i-1", orchestrationName: "Pay", error: "ActivityError: no funds" },
+        fields: {
+          instanceId: "i-1",
+          orchestrationName: "Pay",
+          error: 'ActivityError: activity "Charge" (attempt 1) failed: no funds',
+          source: expect.stringContaining("failure-log.test.ts:12") as string,
+        },
       },
     ]);
   },
