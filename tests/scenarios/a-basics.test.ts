@@ -176,9 +176,9 @@ scenario(
     const handle = await world.client.startOrchestration("messages", messages);
     expect(await handle.result(LIMIT)).toEqual([
       "plain text",
-      "42",
-      "null",
-      "undefined",
+      "42 was thrown, which is no Error",
+      "null was thrown, which is no Error",
+      "undefined was thrown, which is no Error",
       '{"why":"an object"}',
     ]);
     const uncaught = await world.client.startOrchestration("uncaught", bare);
