@@ -56,6 +56,7 @@ export default defineConfig({
       project({ name: "e2e", include: "tests/e2e/**/*.test.ts", testTimeout: 120_000 }),
       project({ name: "scenarios", include: "tests/scenarios/**/*.test.ts" }),
       project({ name: "examples", include: "tests/examples/**/*.test.ts", testTimeout: 60_000 }),
+      project({ name: "mistakes", include: "tests/mistakes/**/*.test.ts", testTimeout: 60_000 }),
       {
         test: {
           name: "types",

@@ -70,15 +70,17 @@ export class InstanceAlreadyExistsError extends DuroxideError {
   /** What the id is used by. */
   readonly status: KnownStatus;
 
-  constructor(status: KnownStatus) {
+  /** @param wanted - The orchestration that was to be started */
+  constructor(status: KnownStatus, wanted: string = status.name) {
     const { instanceId, name } = status;
-    const isRunning = status.status === "Pending" || status.status === "Running";
+    const choices = ["choose another id"];
+    if (status.status !== "Pending" && status.status !== "Running")
+      choices.push('pass idReuse "replaceFinished" to start anew');
+    if (name === wanted) choices.push('pass idReuse "ignore" for a handle on it');
     super(
       "instance_already_exists",
-      `Cannot start instance "${instanceId}": the id is in use by a "${name}" that is ${status.status}; ` +
-        (isRunning
-          ? 'choose another id, or pass idReuse "ignore" for a handle on it'
-          : 'choose another id, or pass idReuse "replaceFinished" to start anew or "ignore" for a handle on it'),
+      `Cannot start instance "${instanceId}" as "${wanted}": the id is in use by a "${name}" that is ` +
+        `${status.status}; ${choices.join(", or ")}`,
       { category: "application", details: { instanceId, status: status.status } },
     );
     this.instanceId = instanceId;

@@ -105,10 +105,21 @@ describe("an id in use", () => {
     });
   });
 
+  test('F45 gives no handle on another orchestration with "ignore"', async () => {
+    const { client } = await openWorld();
+    await client.startOrchestration("a", "Other");
+    const again = client.startOrchestration("a", greet, "Ada", { idReuse: "ignore" });
+    await expect(again).rejects.toMatchObject({
+      code: "instance_already_exists",
+      message:
+        'Cannot start instance "a" as "Greet": the id is in use by a "Other" that is Pending; choose another id',
+    });
+  });
+
   test('gives a handle on what is there with "ignore"', async () => {
     const { client, store } = await openWorld();
     await store.begin("a", { change: DONE });
-    const handle = await client.startOrchestration("a", greet, "Ada", { idReuse: "ignore" });
+    const handle = await client.startOrchestration("a", "order", "Ada", { idReuse: "ignore" });
     expect(handle.isNew).toBe(false);
     expect(await handle.result()).toBe("done");
   });

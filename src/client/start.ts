@@ -68,9 +68,11 @@ export async function startInstance(
   if (outcome.kind === "started") return { isNew: true, run };
   invariant(outcome.kind === "idInUse", `a store answers no start with "${outcome.kind}"`);
   if (outcome.isSame) return { isNew: true, run };
-  if (request.idReuse === "ignore")
-    return { isNew: false, run: new Run(instanceId, outcome.existing.runId) };
-  throw new InstanceAlreadyExistsError(toStatus(outcome.existing, connection.codec));
+  const { existing } = outcome;
+  // A handle on another orchestration would promise the wrong type of result.
+  if (request.idReuse === "ignore" && existing.name === request.name)
+    return { isNew: false, run: new Run(instanceId, existing.runId) };
+  throw new InstanceAlreadyExistsError(toStatus(existing, connection.codec), request.name);
 }
 
 async function submit({ hub, retryMs }: Connection, request: StartRequest): Promise<WriteOutcome> {

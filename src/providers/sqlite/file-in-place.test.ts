@@ -44,6 +44,13 @@ describe("a store whose files are taken away", () => {
     await provider.close();
   });
 
+  test.each(Object.keys(REMOVALS))("F43 acknowledges no first write once %s", async (what) => {
+    const { file, provider, start } = await openInFolder();
+    REMOVALS[what]!(file);
+    await expect(start("a")).rejects.toMatchObject(GONE);
+    await provider.close();
+  });
+
   test("F43 commits no transaction of the user either", async () => {
     const { file, provider } = await openInFolder();
     const committing = provider.transaction(async (tx) => {

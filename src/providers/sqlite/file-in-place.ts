@@ -86,6 +86,7 @@ export class FileInPlace {
   /** One question instead of three, while nothing comes and goes in the folder. */
   #isQuiet(): boolean {
     const folder = readFacts(this.#folder);
+    if (typeof folder !== "object") return false; // A folder that is gone says nothing of its files.
     const nowMs = this.#monotonicMs();
     if (isSame(folder, this.#quiet) && timeOf(folder) === timeOf(this.#quiet)) {
       return nowMs - this.#quietSinceMs > sameTimeMs(folder);
