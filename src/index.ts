@@ -60,6 +60,7 @@ export {
   type Logger,
   type LogLevel,
 } from "./observability/logger.ts";
+export type { FieldsFirstLogger, LoggerLike } from "./observability/logger-like.ts";
 
 export type { ActivityContext, TransactionContext } from "./orchestration/activity-context.ts";
 export type {

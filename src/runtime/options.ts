@@ -7,6 +7,7 @@ import { jsonCodec, type Codec } from "../foundation/json.ts";
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { consoleLogger, type Logger } from "../observability/logger.ts";
+import { toLogger, type LoggerLike } from "../observability/logger-like.ts";
 import type { ActivityDefinition, OrchestrationDefinition } from "../orchestration/define.ts";
 import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { Provider } from "../provider/provider.ts";
@@ -77,8 +78,13 @@ export interface RuntimeOptions {
   readonly codec?: Codec;
   /** Largest value in UTF-8 bytes. @default 16 MiB */
   readonly payloadBytesMax?: number;
-  /** @default one line per entry on standard error, from level info */
-  readonly logger?: Logger;
+  /**
+   * Takes the lines of the runtime: ours, pino or another one that takes fields before the message,
+   * winston, or the console. Its level decides what it drops.
+   *
+   * @default one line per entry on standard error, from level info
+   */
+  readonly logger?: LoggerLike;
   /** Names this runtime in logs and in `ctx.workerId`. @default a random name */
   readonly workerId?: string;
 }
@@ -215,9 +221,14 @@ function toCodec(codec: Codec): Codec {
 }
 
 /** A logger that breaks must not break a turn that has just been committed. */
-function neverThrowing(logger: Logger): Logger {
-  if (typeof (logger as Partial<Logger>).log !== "function")
-    throw badOption("logger", describe(logger), "an object with a method `log`");
+function neverThrowing(given: LoggerLike): Logger {
+  const logger = toLogger(given);
+  if (logger === undefined)
+    throw badOption(
+      "logger",
+      describe(given),
+      "an object with a method `log`, or a logger of pino's kind",
+    );
   return {
     log(level, message, fields) {
       try {
