@@ -31,6 +31,20 @@ function project(options: ProjectOptions): TestProjectConfiguration {
   };
 }
 
+/** Downloads runtimes, bundlers and compilers from the registry: `npm run compat`. */
+const compat =
+  process.env["DUROXIDE_COMPAT"] === undefined
+    ? []
+    : [
+        project({
+          name: "compat",
+          include: "tests/compat/**/*.test.ts",
+          testTimeout: 300_000,
+          group: 3,
+          fileParallelism: false,
+        }),
+      ];
+
 export default defineConfig({
   test: {
     reporters: ["default", new ClosingLineReporter()],
@@ -87,6 +101,7 @@ export default defineConfig({
         group: 2,
         fileParallelism: false,
       }),
+      ...compat,
     ],
   },
 });

@@ -48,14 +48,26 @@ export async function loadInstalled<T>(
 /** The file of a package that {@link loadInstalled} has loaded, for other threads; undefined: not found. */
 export function findInstalled(name: string): string | undefined {
   const { createRequire } = process.getBuiltinModule("node:module");
-  for (const from of [import.meta.url, process.argv[1] ?? `${process.cwd()}/`]) {
+  for (const from of [findOwnFile(), process.argv[1] ?? `${process.cwd()}/`]) {
     try {
+      if (from === undefined) continue;
       return createRequire(from).resolve(name);
     } catch {
       continue; // A bundle, mostly.
     }
   }
   return undefined;
+}
+
+/**
+ * This file, read off a stack; undefined in a bundle. `import.meta` could not be turned into CommonJS,
+ * as Jest wants it (F32).
+ */
+function findOwnFile(): string | undefined {
+  const { stack = "" } = new Error("here");
+  return /((?:file:\/\/|[A-Za-z]:)?[\\/][^\s()]*[\\/]provider[\\/]installed-package\.[jt]s)/.exec(
+    stack,
+  )?.[1];
 }
 
 /** As `require(name)` in the file that the process was started with. */

@@ -41,6 +41,15 @@ describe("the archive", () => {
     expect(consumer.files.filter((file) => file.startsWith("docs/api/"))).toEqual([]);
   });
 
+  test("F32 has no import.meta, which cannot be turned into CommonJS for Jest", () => {
+    const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+      .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))
+      .filter((file) =>
+        /\bimport\.meta\b/.test(readPage(join("src", file)).replaceAll(/\/\*.*?\*\//gs, "")),
+      );
+    expect(files).toEqual([]);
+  });
+
   test("F41 contains every page that an error or a docstring names", () => {
     const named = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts"))

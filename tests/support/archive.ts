@@ -3,7 +3,7 @@
 import { execFile } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 
 import { root } from "./markdown.ts";
@@ -74,6 +74,7 @@ export async function installPackage(): Promise<Consumer> {
     folder,
     files: archive.files.map((file) => file.path).sort(),
     write: (name, text) => {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
       writeFileSync(join(folder, name), text);
     },
     node: (...args) => run(process.execPath, args, folder),

@@ -1,0 +1,91 @@
+/** The archive on each supported runtime. */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import type { Consumer } from "../support/archive.ts";
+import { freshDatabase } from "../support/postgres.ts";
+import { openProject, PRINTED, PROGRAM, RUNTIMES } from "./user-project.ts";
+
+let project: Consumer;
+beforeAll(async () => {
+  project = await openProject();
+  project.write("app.mjs", PROGRAM);
+  project.write("context.mjs", CONTEXT);
+  project.write("strict.mjs", STRICT);
+  project.write("required.cjs", 'console.log(typeof require("duroxide-ts").Runtime.start);\n');
+});
+afterAll(() => {
+  project?.remove();
+});
+
+/** Three requests in three contexts start three instances; the activities run in that of the runtime. */
+const CONTEXT = `
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Client, defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
+const requests = new AsyncLocalStorage();
+const seen = [];
+const note = defineActivity("Note", async () => { seen.push(requests.getStore()); });
+const work = defineOrchestration("Work", async (ctx) => { seen.push(requests.getStore()); await ctx.scheduleActivity(note); });
+const store = await SqliteProvider.inMemory();
+const runtime = await requests.run("runtime", () => Runtime.start({ store, activities: [note], orchestrations: [work] }));
+const client = new Client(store);
+await Promise.all(["a", "b", "c"].map((id) => requests.run(id, async () => (await client.startOrchestration(id, work)).result({ timeout: "60s" }))));
+await runtime.shutdown();
+await store.close();
+console.log([...new Set(seen)].join(), seen.length);
+`;
+
+/** A helper that fails and is not awaited must not reach the host. */
+const STRICT = `
+import { Client, defineActivity, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
+let host = 0;
+process.on("unhandledRejection", () => { host += 1; });
+const fail = defineActivity("Fail", async () => { throw new Error("no"); });
+const work = defineOrchestration("Work", async (ctx) => {
+  const helper = async () => { throw new Error("nobody awaits this"); };
+  void helper();
+  await ctx.scheduleActivity(fail).settled();
+  return "end";
+});
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({ store, activities: [fail], orchestrations: [work], logger: { log() {} } });
+const handle = await new Client(store).startOrchestration("i", work);
+console.log(await handle.result({ timeout: "60s" }), host);
+await runtime.shutdown();
+await store.close();
+`;
+
+describe.each(Object.entries(RUNTIMES))("%s", (name, runOn) => {
+  test("runs a timer and an activity on SQLite and on PostgreSQL", async () => {
+    const file = `${name.replaceAll(/\W/g, "-")}.db`;
+    const { exitCode, stdout, stderr } = await runOn(
+      project,
+      "app.mjs",
+      file,
+      await freshDatabase(),
+    );
+    expect(exitCode, stderr).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines, stderr).toHaveLength(PRINTED.length);
+    for (const [i, line] of lines.entries()) expect(line).toMatch(PRINTED[i]!);
+    expect(lines[1]).toMatch(/app\.mjs:\d+/);
+  });
+
+  test("F3 runs code in the context of the runtime", async () => {
+    const { stdout, stderr } = await runOn(project, "context.mjs");
+    expect(stdout, stderr).toBe("runtime 6\n");
+  });
+
+  // Bun and Deno tell the host of every rejection, whatever intercepts it (guide, chapter 4).
+  if (name.startsWith("Node")) {
+    test("F31 keeps rejections of orchestration code from the host", async () => {
+      const { stdout, stderr } = await runOn(project, "strict.mjs");
+      expect(stdout, stderr).toBe("end 0\n");
+    });
+  }
+
+  test("F32 loads the package with require()", async () => {
+    const { stdout, stderr } = await runOn(project, "required.cjs");
+    expect(stdout, stderr).toBe("function\n");
+  });
+});
