@@ -12,6 +12,7 @@ beforeAll(async () => {
   project.write("app.mjs", PROGRAM);
   project.write("context.mjs", CONTEXT);
   project.write("strict.mjs", STRICT);
+  project.write("conformance.mjs", CONFORMANCE);
   project.write("required.cjs", 'console.log(typeof require("duroxide-ts").Runtime.start);\n');
 });
 afterAll(() => {
@@ -33,6 +34,23 @@ await Promise.all(["a", "b", "c"].map((id) => requests.run(id, async () => (awai
 await runtime.shutdown();
 await store.close();
 console.log([...new Set(seen)].join(), seen.length);
+`;
+
+/** The whole conformance kit, on the SQLite that the runtime has. */
+const CONFORMANCE = `
+import { SqliteProvider } from "duroxide-ts";
+import { conformanceCases } from "duroxide-ts/conformance";
+let [passed, failed] = [0, 0];
+for (const { concern, name, run } of conformanceCases()) {
+  try {
+    const { kind } = await run({ open: async () => ({ provider: await SqliteProvider.inMemory() }) });
+    if (kind === "passed") passed += 1;
+  } catch (error) {
+    failed += 1;
+    console.error(concern, name, error);
+  }
+}
+console.log(passed > 100, failed);
 `;
 
 /** A helper that fails and is not awaited must not reach the host. */
@@ -69,6 +87,11 @@ describe.each(Object.entries(RUNTIMES))("%s", (name, runOn) => {
     expect(lines, stderr).toHaveLength(PRINTED.length);
     for (const [i, line] of lines.entries()) expect(line).toMatch(PRINTED[i]!);
     expect(lines[1]).toMatch(/app\.mjs:\d+/);
+  });
+
+  test("F8 keeps what the contract says on its own SQLite", async () => {
+    const { stdout, stderr } = await runOn(project, "conformance.mjs");
+    expect(stdout, stderr).toBe("true 0\n");
   });
 
   test("F3 runs code in the context of the runtime", async () => {

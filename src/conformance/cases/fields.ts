@@ -244,6 +244,39 @@ export const fields: readonly ConformanceCase[] = concern("fields", {
     expectEqual(last, current, "the execution that has ended");
   },
 
+  "are kept in full, however long their texts are": async (store) => {
+    const long = (what: string): string => `${what} ${"é".repeat(5_000)}`;
+    const history = historyRow(1, { data: long("history") });
+    const body = long("body");
+    const claim = await store.begin("i", {
+      history: [history],
+      newActivities: [activity(2, { body })],
+      ...keyValues({ key: long("value") }),
+      change: { customStatus: { value: long("status") } },
+    });
+    await store.send("i", long("message"));
+    const [first] = await store.claimActivities();
+    expectEqual(first?.body, body, "the body of an activity");
+    if (first !== undefined) await store.heartbeat(first.claim, long("heartbeat"));
+    if (first !== undefined) await store.handBack(first.claim);
+    const again = await store.claimActivity();
+    expectEqual([again.body, again.heartbeat], [body, long("heartbeat")], "its second attempt");
+    const failure = { ...FAILURE, message: long("failure"), stack: long("stack") };
+    const change = { ...FAILED, failure, output: long("output") };
+    await store.land(claim, { history: [historyRow(3, { data: long("more") })], change });
+    const { provider } = store;
+    const read = await provider.readHistory("i", 1);
+    expectEqual(
+      read?.map(({ data }) => data),
+      [history.data, long("more")],
+      "the history",
+    );
+    const row = await store.row("i");
+    expectEqual([row.output, row.failure], [change.output, failure], "the end of an instance");
+    const values = await provider.readKeyValues("i");
+    expectEqual(values?.get("key")?.value, long("value"), "a value of a key");
+  },
+
   "of a node are listed as they were registered": async (store) => {
     const id = await store.provider.registerNode({ label: "second", leaseMs: 12_345 });
     const rows = await store.provider.listNodes();

@@ -1,7 +1,8 @@
 /**
  * Long texts of rows that are compared with others; the schema says why.
  *
- * I1. A column of such a row holds a short text itself, and the number of a long one.
+ * I1. A column of such a row holds a short text itself, and the number of a long one; `node:sqlite`
+ *     binds each number as a real one, so no type but that of texts is asked for.
  * I2. A long text goes with the row that names it: triggers of the schema remove it.
  */
 
@@ -22,9 +23,9 @@ values (?)`;
 /** The text that a column holds or names, for a select. (I1) */
 export function textOf(column: string): string {
   return `iif(
-    typeof(${column}) = 'integer',
-    (select t.text from long_texts t where t.id = ${column}),
-    ${column}
+    typeof(${column}) in ('text', 'null'),
+    ${column},
+    (select t.text from long_texts t where t.id = ${column})
   )`;
 }
 

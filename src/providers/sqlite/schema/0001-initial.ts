@@ -103,7 +103,7 @@ create table history (
 ) strict, without rowid;
 
 create trigger history_texts after delete on history
-when typeof(old.data) = 'integer'
+when typeof(old.data) <> 'text'
 begin
   delete from long_texts
   where id = old.data;
@@ -153,14 +153,14 @@ create table activities (
 ) strict, without rowid;
 
 create trigger activity_texts after delete on activities
-when typeof(old.body) = 'integer' or typeof(old.heartbeat) = 'integer'
+when typeof(old.body) <> 'text' or typeof(old.heartbeat) not in ('text', 'null')
 begin
   delete from long_texts
   where id in (old.body, old.heartbeat);
 end;
 
 create trigger activity_heartbeat_changes after update of heartbeat on activities
-when typeof(old.heartbeat) = 'integer'
+when typeof(old.heartbeat) not in ('text', 'null')
 begin
   delete from long_texts
   where id = old.heartbeat;
