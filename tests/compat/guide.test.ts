@@ -1,9 +1,10 @@
 /** F37: each printed program of the guide, as printed, on the newer supported Nodes. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 
 import { readGuide } from "../examples/guide.ts";
 import type { Consumer } from "../support/archive.ts";
+import { freshDatabase } from "../support/postgres.ts";
 import { install, npx, openProject, VERSIONS } from "./user-project.ts";
 
 const { programs } = readGuide();
@@ -19,8 +20,13 @@ afterAll(() => {
   project?.remove();
 });
 
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
 describe.each([VERSIONS.node22, VERSIONS.node24])("Node %s", (version) => {
-  test.each(programs)("F37 $name prints what stands below it", async ({ name, expected }) => {
+  test.each(programs)("F37 $name prints what stands below it", async ({ name, code, expected }) => {
+    if (code.includes("DATABASE_URL")) vi.stubEnv("DATABASE_URL", await freshDatabase());
     const command = ["node", "--no-warnings", `${name}.ts`];
     const { exitCode, stdout, stderr } = await npx(project, `node@${version}`, command);
     expect({ exitCode, stdout: stdout.trimEnd() }, stderr).toEqual({

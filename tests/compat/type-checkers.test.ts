@@ -50,7 +50,7 @@ describe.each(Object.entries(COMPILERS))("%s", (name, packages) => {
   });
 
   // TypeScript 7 has no old resolution any more, and 6 warns of it.
-  const ways = Object.keys(RESOLUTIONS).filter((way) => way !== "node" || name.includes('5.'));
+  const ways = Object.keys(RESOLUTIONS).filter((way) => way !== "node" || name.includes("5."));
   test.each(ways)("without skipLibCheck, module resolution %s", async (way) => {
     const file = way === "nodenext" ? "src/app.mts" : "src/app.ts";
     const strict = ["--noEmit", "--strict", "--target", "es2022", "--types", "node"];
