@@ -567,9 +567,12 @@ export interface Provider extends AsyncDisposable {
   /** See P1 to P7. Outcomes are in the order of the operations. */
   write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]>;
 
-  /** Claims instances that have visible messages or due timers and no live holder, oldest work first. */
+  /**
+   * Claims instances that have visible messages or due timers and no live holder, oldest work first.
+   * What turns up late may be passed over for 5 s, while more waits than is asked for.
+   */
   claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]>;
-  /** Claims activities that are visible and have no live holder, oldest first. */
+  /** Claims activities that are visible and have no live holder, oldest first, as `claimInstances`. */
   claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]>;
   /** Whether a claim would find anything; changes nothing. */
   hasClaimableWork(): Promise<boolean>;

@@ -44,7 +44,7 @@ import { escapeText, parseStoredJson } from "../../provider/texts.ts";
 import type { Transaction } from "../../provider/transaction.ts";
 import { describeStore } from "./address.ts";
 import { BatchWriter } from "./batch-writer.ts";
-import { Claimer, type ClaimTicket, toClaimValues } from "./claimer.ts";
+import { type ClaimAnswer, Claimer, type ClaimTicket, toClaimValues } from "./claimer.ts";
 import { ServerClock } from "./clock.ts";
 import {
   type ClaimedActivityAnswer,
@@ -249,22 +249,25 @@ export class PostgresProvider implements Provider {
 
   claimInstances(request: ClaimInstancesRequest): Promise<readonly ClaimedInstance[]> {
     const { node, limit, remembered, crashes } = request;
-    const ask = async (ticket: ClaimTicket): Promise<ClaimedInstance[]> => {
-      const items = await this.#askItems<ClaimedInstanceAnswer>("claims", CLAIM_INSTANCES, [
-        ...toClaimValues(node, ticket, limit, crashes),
-        JSON.stringify(Object.fromEntries(remembered)),
-      ]);
-      return items.map((item) => toClaimedInstance(item, node));
+    const ask = async (ticket: ClaimTicket): Promise<ClaimAnswer<ClaimedInstance>> => {
+      const known = JSON.stringify(Object.fromEntries(remembered));
+      const values = [...toClaimValues(node, ticket, limit, crashes), known];
+      const answer = await this.#askItems<ClaimedInstanceAnswer>("claims", CLAIM_INSTANCES, values);
+      return { ...answer, items: answer.items.map((item) => toClaimedInstance(item, node)) };
     };
     return this.#call("claim instances of", () => this.#instanceClaims.claim(node, crashes, ask));
   }
 
   claimActivities(request: ClaimActivitiesRequest): Promise<readonly ClaimedActivity[]> {
     const { node, limit, crashes } = request;
-    const ask = async (ticket: ClaimTicket): Promise<ClaimedActivity[]> => {
+    const ask = async (ticket: ClaimTicket): Promise<ClaimAnswer<ClaimedActivity>> => {
       const values = toClaimValues(node, ticket, limit, crashes);
-      const items = await this.#askItems<ClaimedActivityAnswer>("claims", CLAIM_ACTIVITIES, values);
-      return items.map((item) => toClaimedActivity(item, node));
+      const answer = await this.#askItems<ClaimedActivityAnswer>(
+        "claims",
+        CLAIM_ACTIVITIES,
+        values,
+      );
+      return { ...answer, items: answer.items.map((item) => toClaimedActivity(item, node)) };
     };
     return this.#call("claim activities of", () => this.#activityClaims.claim(node, crashes, ask));
   }
@@ -275,7 +278,9 @@ export class PostgresProvider implements Provider {
 
   readHeldWork(node: NodeId, limit: number): Promise<readonly HeldInstanceWork[]> {
     return this.#call("read", async () =>
-      (await this.#askItems<HeldWorkAnswer>("claims", READ_HELD, [node, limit])).map(toHeldWork),
+      (await this.#askItems<HeldWorkAnswer>("claims", READ_HELD, [node, limit])).items.map(
+        toHeldWork,
+      ),
     );
   }
 
@@ -456,12 +461,11 @@ export class PostgresProvider implements Provider {
   }
 
   /** Items that come with the server's time. */
-  async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<readonly T[]> {
+  async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<ClaimAnswer<T>> {
     const sentMs = systemClock.monotonicMs();
     const answer = parseStoredJson(await this.#ask(lane, sql, values));
-    const { now, items } = answer as { readonly now: number; readonly items: readonly T[] };
-    this.#clock.note(now, sentMs);
-    return items;
+    this.#clock.note((answer as { readonly now: number }).now, sentMs);
+    return answer as ClaimAnswer<T>;
   }
 
   /** Rows with one column of JSON each. */

@@ -7,12 +7,12 @@ select @.write($1::uuid, $2::bigint, $3::jsonb, $4::bigint[], $5::text[], $6::bi
 
 export const CLAIM_INSTANCES = `
 select @.claim_instances(
-  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint, $7::jsonb
+  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint, $7::bigint[], $8::jsonb
 )::text as answer`;
 
 export const CLAIM_ACTIVITIES = `
 select @.claim_activities(
-  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint
+  $1::bigint, $2::uuid, $3::boolean, $4::integer, $5::bigint, $6::bigint, $7::bigint[]
 )::text as answer`;
 
 export const HAS_WORK = "select @.has_claimable_work()::text as answer";

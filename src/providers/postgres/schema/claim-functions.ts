@@ -15,10 +15,20 @@
  * F7. A crash counts for activities that a node held, and for instances that it held and that have a
  *     turn to do; what rests in memory is no delivery. Rows name the nodes that they count, so that a
  *     node that is heard of again can be taken back.
+ * F8. An index keeps entries of what was claimed until the server may remove them: with a long
+ *     transaction of anybody in the database that takes as long as it lasts. A claim that found all
+ *     that it asked for answers with a mark, how far it came, and the next one of its node goes on
+ *     there. It walks from the start again when it finds too little from the mark on, and when no
+ *     claim has done so for WHOLE_WALK_MS: so long, at most, wait rows that come to lie before the
+ *     mark (a node left, a commit was late, a lock was released), and only while others wait too.
  */
 
 import { INSTANCE_JSON } from "./instance-json.ts";
 import { PLAN_SETTINGS } from "./plan-settings.ts";
+
+const WHOLE_WALK_MS = 5_000;
+/** Before all times and numbers. */
+const START = "(-9223372036854775807)";
 
 /** Whether a node has code for a row, or no node of the list has (F4). */
 function fits(kind: "o" | "a", row: string, version: string): string {
@@ -32,51 +42,77 @@ function fits(kind: "o" | "a", row: string, version: string): string {
 // Suspects and all others (F6): plans are made for all parameters, so what a partial index needs is
 // written out, and `+ 0` keeps the index on times out of it.
 
-function pickInstances(due: string, suspects = ""): string {
-  return `      select array_agg(p.seq order by p.ready_ms, p.seq) into v_seqs from (
-        select i.seq, i.ready_ms from @.instances i
-        where i.owner is null and ${due} <= v_now
-          and i.crashes >= p_from and i.crashes < p_below ${suspects}
-          and ${fits("o", "i", "i.version")}
-        order by ${due}, i.seq
-        limit p_limit
-        for update skip locked
-      ) p;`;
+/** Where a walk begins: a mark is the time of the last whole walk, then a key of the index (F8). */
+function wholeWalk(keyLength: number): string {
+  return `array[v_now, ${Array.from({ length: keyLength }, () => START).join(", ")}]`;
 }
 
-function claimActivities(due: string, suspects = ""): string {
-  return `      with picked as (
-        select a.instance, a.execution, a.activity_id from @.activities a
-        where a.owner is null and ${due} <= v_now
-          and a.crashes >= p_from and a.crashes < p_below ${suspects}
-          and ${fits("a", "a", "''")}
-        order by ${due}, a.instance
-        limit p_limit
-        for update skip locked
-      ), claimed as (
-        update @.activities a
-        set owner = p_node, attempt = a.attempt + 1, claim_request = p_request
-        from picked p
-        where a.instance = p.instance and a.execution = p.execution
-          and a.activity_id = p.activity_id
-        returning a.*
-      )
-      select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, c.crashes, i.id, c.name,
-        c.body, c.tag, c.session, c.heartbeat)
-        order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
-      from claimed c join @.instances i on i.seq = c.instance;`;
+/** Picks from the mark on, and from the start if that is too little (F8). */
+function pickFromMark(pick: string, count: string, keyLength: number): string {
+  return `      v_mark := case
+        when p_mark[1] between v_now - ${WHOLE_WALK_MS} and v_now then p_mark else ${wholeWalk(keyLength)}
+      end;
+      loop
+${pick}
+        exit when ${count} = p_limit or v_mark[2] = ${START};
+        v_mark := ${wholeWalk(keyLength)};
+      end loop;
+      v_mark := case when ${count} = p_limit then v_mark[1] || v_last end;`;
 }
+
+function pickInstances(due: string, which: string): string {
+  return `        select array_agg(p.seq order by p.ready_ms, p.seq), max(array[p.ready_ms, p.seq])
+        into v_seqs, v_last from (
+          select i.seq, i.ready_ms from @.instances i
+          where i.owner is null and ${due} <= v_now and ${which}
+            and i.crashes >= p_from and i.crashes < p_below
+            and ${fits("o", "i", "i.version")}
+          order by ${due}, i.seq
+          limit p_limit
+          for update skip locked
+        ) p;`;
+}
+
+function pickActivities(due: string, which: string): string {
+  return `        select array_agg(p.instance), array_agg(p.execution), array_agg(p.activity_id),
+          max(array[p.visible_ms, p.instance, p.activity_id])
+        into v_instances, v_executions, v_ids, v_last from (
+          select a.instance, a.execution, a.activity_id, a.visible_ms from @.activities a
+          where a.owner is null and ${due} <= v_now and ${which}
+            and a.crashes >= p_from and a.crashes < p_below
+            and ${fits("a", "a", "''")}
+          order by ${due}, a.instance, a.activity_id
+          limit p_limit
+          for update skip locked
+        ) p;`;
+}
+
+const INSTANCES_FROM_MARK = pickFromMark(
+  pickInstances("i.ready_ms", "(i.ready_ms, i.seq) >= (v_mark[2], v_mark[3])"),
+  "cardinality(v_seqs)",
+  2,
+);
+const ACTIVITIES_FROM_MARK = pickFromMark(
+  pickActivities(
+    "a.visible_ms",
+    "(a.visible_ms, a.instance, a.activity_id) >= (v_mark[2], v_mark[3], v_mark[4])",
+  ),
+  "cardinality(v_ids)",
+  3,
+);
 
 const CLAIMS = `
 create function @.claim_instances(
   p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
-  p_from bigint, p_below bigint, p_remembered jsonb
+  p_from bigint, p_below bigint, p_mark bigint[], p_remembered jsonb
 ) returns json language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
   v_is_any_taken boolean := exists (select 1 from @.nodes n where n.takes_all);
   v_seqs bigint[];
+  v_mark bigint[];
+  v_last bigint[];
   v_items json;
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
@@ -92,9 +128,9 @@ begin
   end if;
   if v_seqs is null then
     if p_from > 0 then
-${pickInstances("i.ready_ms + 0", "and i.crashes > 0")}
+${pickInstances("i.ready_ms + 0", "i.crashes > 0")}
     else
-${pickInstances("i.ready_ms")}
+${INSTANCES_FROM_MARK}
     end if;
     update @.instances i
     set owner = p_node, epoch = i.epoch + 1, retry_ms = 0, ready_ms = null,
@@ -119,17 +155,25 @@ ${pickInstances("i.ready_ms")}
   ) order by u.n) into v_items
   from unnest(v_seqs) with ordinality as u (seq, n)
   join @.instances i on i.seq = u.seq;
-  return json_build_object('now', v_now, 'items', coalesce(v_items, '[]'::json));
+  return json_build_object(
+    'now', v_now, 'items', coalesce(v_items, '[]'::json), 'mark', to_json(v_mark)
+  );
 end
 $$;
 
 create function @.claim_activities(
-  p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer, p_from bigint, p_below bigint
+  p_node bigint, p_request uuid, p_is_repeated boolean, p_limit integer,
+  p_from bigint, p_below bigint, p_mark bigint[]
 ) returns json language plpgsql ${PLAN_SETTINGS} as $$
 declare
   v_now bigint := @.now_ms();
   v_takes_all boolean;
   v_is_any_taken boolean := exists (select 1 from @.nodes n where n.takes_all);
+  v_instances bigint[];
+  v_executions integer[];
+  v_ids integer[];
+  v_mark bigint[];
+  v_last bigint[];
   v_items json;
 begin
   perform pg_advisory_xact_lock(hashtextextended('@.claim', p_node));
@@ -143,10 +187,22 @@ begin
     select 1 from @.activities a where a.owner = p_node and a.claim_request = p_request
   ) then
     if p_from > 0 then
-${claimActivities("a.visible_ms + 0", "and a.crashes > 0")}
+${pickActivities("a.visible_ms + 0", "a.crashes > 0")}
     else
-${claimActivities("a.visible_ms")}
+${ACTIVITIES_FROM_MARK}
     end if;
+    with claimed as (
+      update @.activities a
+      set owner = p_node, attempt = a.attempt + 1, claim_request = p_request
+      from unnest(v_instances, v_executions, v_ids) as p (instance, execution, activity_id)
+      where a.instance = p.instance and a.execution = p.execution
+        and a.activity_id = p.activity_id
+      returning a.*
+    )
+    select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, c.crashes, i.id, c.name,
+      c.body, c.tag, c.session, c.heartbeat)
+      order by c.visible_ms, c.instance, c.execution, c.activity_id) into v_items
+    from claimed c join @.instances i on i.seq = c.instance;
   else
     select json_agg(json_build_array(c.instance, c.execution, c.activity_id, c.attempt, c.crashes, i.id, c.name,
       c.body, c.tag, c.session, c.heartbeat)
@@ -154,7 +210,9 @@ ${claimActivities("a.visible_ms")}
     from @.activities c join @.instances i on i.seq = c.instance
     where c.owner = p_node and c.claim_request = p_request;
   end if;
-  return json_build_object('now', v_now, 'items', coalesce(v_items, '[]'::json));
+  return json_build_object(
+    'now', v_now, 'items', coalesce(v_items, '[]'::json), 'mark', to_json(v_mark)
+  );
 end
 $$;
 

@@ -152,7 +152,8 @@ create table @.activities (
   primary key (instance, execution, activity_id)
 ) ${QUEUE};
 
-create index activities_waiting on @.activities (visible_ms, instance) where owner is null;
+create index activities_waiting on @.activities (visible_ms, instance, activity_id)
+  where owner is null;
 create index activities_crashed on @.activities (crashes) where crashes > 0;
 
 -- Large bodies are packed by the history that keeps them; for seconds it is not worth the time.
