@@ -8,6 +8,7 @@ import { describe, expect, test } from "vitest";
 
 import { countsSince, createCountingBinding } from "../support/counting-sqlite.ts";
 import {
+  childrenCount,
   fanOutWidth,
   growthCode,
   historyLength,
@@ -115,6 +116,10 @@ describe("the cost of a step", () => {
     expect(await findGrowthOf(fanOutWidth, [50, 100, 400, 1_600])).toEqual([]);
     // Those that do not fit into memory wait in the store and are claimed: a row more, and no more.
     expect(await findGrowthOf(fanOutWidth, [8_000, 16_000])).toEqual([]);
+  });
+
+  test("F54 is the same however many children a parent has", async () => {
+    expect(await findGrowthOf(childrenCount, [500, 1_000, 2_000, 4_000])).toEqual([]);
   });
 
   test("is a small share of a commit where many branches end side by side", async () => {

@@ -1,5 +1,5 @@
 /**
- * What may grow without making a step dearer: four curves, each with a store of a given size and a
+ * What may grow without making a step dearer: five curves, each with a store of a given size and a
  * piece of work whose cost must not depend on it. Tests count; `bench/growth.ts` measures time as well.
  */
 
@@ -67,10 +67,20 @@ const fanOut = defineOrchestration("FanOut", async (ctx, width: number) => {
   return values.length;
 });
 
+const child = defineOrchestration("Child", (_ctx, value: number) => Promise.resolve(value));
+
+const parent = defineOrchestration("Parent", async (ctx, width: number) => {
+  const values = await ctx.all(
+    Array.from({ length: width }, (_, i) => ctx.scheduleSubOrchestration(child, i)),
+  );
+  stepsRun.count += values.length;
+  return values.length;
+});
+
 /** What a runtime needs for the curves. */
 export const growthCode = {
   activities: [echo],
-  orchestrations: [oneActivity, longThenMore, waiting, fanOut],
+  orchestrations: [oneActivity, longThenMore, waiting, fanOut, child, parent],
 };
 
 async function runOneActivities(client: Client, prefix: string, count: number): Promise<void> {
@@ -140,6 +150,20 @@ export const fanOutWidth: GrowthCurve = {
       unitCount: size,
       async run() {
         const handle = await client.startOrchestration("wide", fanOut, size);
+        await handle.result(PATIENCE);
+      },
+    });
+  },
+};
+
+export const childrenCount: GrowthCurve = {
+  name: "children of one parent",
+  unit: "child",
+  prepare({ client }, size) {
+    return Promise.resolve({
+      unitCount: size,
+      async run() {
+        const handle = await client.startOrchestration("parent", parent, size);
         await handle.result(PATIENCE);
       },
     });
