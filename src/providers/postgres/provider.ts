@@ -252,7 +252,7 @@ export class PostgresProvider implements Provider {
     const ask = async (ticket: ClaimTicket): Promise<ClaimAnswer<ClaimedInstance>> => {
       const known = JSON.stringify(Object.fromEntries(remembered));
       const values = [...toClaimValues(node, ticket, limit, crashes), known];
-      const answer = await this.#askItems<ClaimedInstanceAnswer>("claims", CLAIM_INSTANCES, values);
+      const answer = await this.#askItems<ClaimedInstanceAnswer>(CLAIM_INSTANCES, values);
       return { ...answer, items: answer.items.map((item) => toClaimedInstance(item, node)) };
     };
     return this.#call("claim instances of", () => this.#instanceClaims.claim(node, crashes, ask));
@@ -262,11 +262,7 @@ export class PostgresProvider implements Provider {
     const { node, limit, crashes } = request;
     const ask = async (ticket: ClaimTicket): Promise<ClaimAnswer<ClaimedActivity>> => {
       const values = toClaimValues(node, ticket, limit, crashes);
-      const answer = await this.#askItems<ClaimedActivityAnswer>(
-        "claims",
-        CLAIM_ACTIVITIES,
-        values,
-      );
+      const answer = await this.#askItems<ClaimedActivityAnswer>(CLAIM_ACTIVITIES, values);
       return { ...answer, items: answer.items.map((item) => toClaimedActivity(item, node)) };
     };
     return this.#call("claim activities of", () => this.#activityClaims.claim(node, crashes, ask));
@@ -278,9 +274,7 @@ export class PostgresProvider implements Provider {
 
   readHeldWork(node: NodeId, limit: number): Promise<readonly HeldInstanceWork[]> {
     return this.#call("read", async () =>
-      (await this.#askItems<HeldWorkAnswer>("claims", READ_HELD, [node, limit])).items.map(
-        toHeldWork,
-      ),
+      (await this.#askItems<HeldWorkAnswer>(READ_HELD, [node, limit])).items.map(toHeldWork),
     );
   }
 
@@ -461,9 +455,9 @@ export class PostgresProvider implements Provider {
   }
 
   /** Items that come with the server's time. */
-  async #askItems<T>(lane: "claims", sql: string, values: unknown[]): Promise<ClaimAnswer<T>> {
+  async #askItems<T>(sql: string, values: unknown[]): Promise<ClaimAnswer<T>> {
     const sentMs = systemClock.monotonicMs();
-    const answer = parseStoredJson(await this.#ask(lane, sql, values));
+    const answer = parseStoredJson(await this.#ask("claims", sql, values));
     this.#clock.note((answer as { readonly now: number }).now, sentMs);
     return answer as ClaimAnswer<T>;
   }
