@@ -65,9 +65,7 @@ export function findInstalled(name: string): string | undefined {
  */
 function findOwnFile(): string | undefined {
   const { stack = "" } = new Error("here");
-  return /((?:file:\/\/|[A-Za-z]:)?[\\/][^\s()]*[\\/]provider[\\/]installed-package\.[jt]s)/.exec(
-    stack,
-  )?.[1];
+  return /\((.*[\\/]provider[\\/]installed-package\.[jt]s):\d/.exec(stack)?.[1];
 }
 
 /** As `require(name)` in the file that the process was started with. */

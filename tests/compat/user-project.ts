@@ -4,6 +4,7 @@ import { installPackage, run, type Consumer, type Ended } from "../support/archi
 
 /** What is tried, by exact versions. */
 export const VERSIONS = {
+  node20: "20.20.2",
   node22: "22.23.3",
   node24: "24.21.0",
   bun: "1.4.5",
@@ -14,7 +15,8 @@ export const VERSIONS = {
 export const RUNTIMES: Readonly<
   Record<string, (project: Consumer, file: string, ...args: readonly string[]) => Promise<Ended>>
 > = {
-  "Node 20": (project, file, ...args) => project.node("--no-warnings", file, ...args),
+  [`Node ${VERSIONS.node20}`]: (project, file, ...args) =>
+    npx(project, `node@${VERSIONS.node20}`, ["node", "--no-warnings", file, ...args]),
   [`Node ${VERSIONS.node22}`]: (project, file, ...args) =>
     npx(project, `node@${VERSIONS.node22}`, ["node", "--no-warnings", file, ...args]),
   [`Node ${VERSIONS.node24}`]: (project, file, ...args) =>
