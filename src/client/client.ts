@@ -1,8 +1,8 @@
 /**
- * The voice of users: starts instances, talks to them, waits for them, looks at them.
+ * The interface of users: starts instances, sends to them, waits for them, reads them.
  *
- * Boundary: needs a store, not a runtime. Where a runtime of the same process shares the store, they
- * meet in the hub.
+ * Boundary: needs a store, not a runtime. Where a runtime of the same process shares the store, both
+ * use one hub.
  */
 
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
@@ -203,9 +203,8 @@ export class Client {
   /**
    * Ends an instance and its children at once, without running their code: also one that is parked,
    * delayed, waits for code that no runtime has, or is held by another process. Needs no live runtime.
-   * Its status is `Canceled`, with `isTerminated`. Resolves when the end is durable. Its activities are
-   * told to stop (their `signal`), on other nodes within about a second; what they still
-   * return is dropped.
+   * Its status is `Canceled`, with `isTerminated`. Resolves when the end is durable. The `signal` of its
+   * activities is aborted, on other nodes within about a second; a later return value is dropped.
    *
    * @param reason - Shown to clients; at most `payloadBytesMax` bytes. @default ""
    * @returns `alreadyFinished` when its end came first

@@ -96,7 +96,7 @@ export class OrchestrationHandle<Out = unknown> {
     return sendData(this.#connection, "queueMessage", target, options);
   }
 
-  /** A transaction of the user is not left for a look: a store in memory would wait for itself. */
+  /** No read outside of the user's transaction: a store in memory would wait for itself. */
   async #target({ transaction }: SendOptions = {}): Promise<
     Pick<SendTarget, "instanceId" | "runId">
   > {

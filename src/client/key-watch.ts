@@ -2,7 +2,7 @@
  * Waits for one key of one instance.
  *
  * The watch of the store calls when the instance may have changed; each call reads the key-values,
- * and a read that finds the key asks the watch to look again, which ends the wait.
+ * and a read that finds the key makes the watch read again, which ends the wait.
  *
  * I1. One read at a time; calls during a read make it read once more.
  * I2. An instance that has ended sets no key any more: a read that begins after the end and finds

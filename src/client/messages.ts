@@ -81,7 +81,7 @@ export async function sendCancel(
   assertInstanceId(instanceId);
   assertKnownOptions(options, SEND_OPTIONS, "a cancellation");
   assertReason(connection, reason, `cancel instance "${instanceId}"`);
-  // A transaction of the user is not left for a look: a store in memory would wait for itself.
+  // No read outside of the user's transaction: a store in memory would wait for itself.
   // What this process holds is read as well: it may be parked already, and not let go yet.
   if (options.transaction === undefined && (await endUnlessRunning(connection, target)))
     return { kind: "accepted" };

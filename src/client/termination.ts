@@ -1,11 +1,12 @@
 /**
  * Ending instances without their code.
  *
- * A client does it by itself, with one commit and whoever holds the instance: it needs no live
- * runtime. It reads what is recorded, makes the last turn of it, and writes that if nothing has been
- * recorded meanwhile.
+ * A client ends an instance with one commit, without a live runtime, also when a node holds it. The
+ * client reads the history, builds the last turn from it, and writes that turn unless another turn has
+ * landed meanwhile.
  *
- * E1. An instance whose turns always come first is asked to end itself, too: its next turn does.
+ * E1. When turns of the instance land first again and again, the client also sends a cancellation: the
+ *     next turn of the instance is then its last.
  */
 
 import { host } from "../foundation/host.ts";

@@ -183,7 +183,7 @@ function waitForRow(
   ).catch((error: unknown) => withStatus(connection, run, error));
 }
 
-/** (W1) In a busy process the clock may win against an answer that nobody had the time to read. */
+/** (W1) In a busy process a timeout may fire before the answer that has arrived is read. */
 async function orLastLook<T>(
   wait: () => Promise<T>,
   look: () => Promise<T | undefined>,

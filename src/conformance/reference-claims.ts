@@ -8,7 +8,7 @@ export function checkInstance(draft: Draft, claim: InstanceClaim): StoredInstanc
   if (!draft.data.nodes.has(claim.node)) return `node ${claim.node} is not registered`;
   const instance = draft.instance(claim.key);
   if (instance === undefined) return "the instance is gone";
-  if (instance.owner === undefined) return "nobody holds the instance";
+  if (instance.owner === undefined) return "no node holds the instance";
   if (instance.owner !== claim.node) return `node ${instance.owner} holds the instance`;
   if (instance.epoch === claim.epoch) return instance;
   return `epoch ${instance.epoch} is current, not ${claim.epoch}`;

@@ -218,7 +218,7 @@ function toDetachedStart(subject: TurnSubject, start: ScheduledStart): StartRequ
   return toRequest(start, toStartMessage(subject, start, undefined));
 }
 
-/** Reaches the child of this very call, and nobody who has its id by now. */
+/** Reaches the child of this call, and no later instance with its id. */
 function toChildCancel(subject: TurnSubject, cancel: CancelledChild): OutgoingMessage {
   const { eventId, instanceId, reason, isTerminated } = cancel;
   return {
@@ -229,7 +229,7 @@ function toChildCancel(subject: TurnSubject, cancel: CancelledChild): OutgoingMe
   };
 }
 
-/** The end of a child, told to the execution of the parent that called it (weaknesses U2, U3, R7). */
+/** The end of a child, sent to the execution of the parent that called it (weaknesses U2, U3, R7). */
 function toParentMessage(subject: TurnSubject, outcome: TurnOutcome): OutgoingMessage[] {
   const { parent } = subject;
   const message = parent === undefined ? undefined : toParentNews(parent, outcome);

@@ -18,7 +18,7 @@ export type DurableFutureKind =
  *
  * Awaited directly: success gives the value, failure throws. It works in `Promise.all`,
  * `Promise.race` and every other combinator; only `ctx.select`, `ctx.all` and {@link cancel} cancel
- * what lost. A failure that nobody awaits harms nobody.
+ * the losers. A failure that no code awaits is recorded and has no other effect.
  */
 export interface DurableFuture<T> extends PromiseLike<T> {
   /** Names the operation within its execution; the event id of its schedule once that is recorded. */
@@ -37,8 +37,8 @@ export interface DurableFuture<T> extends PromiseLike<T> {
   map<U>(transform: (value: T) => U): DurableFuture<U>;
   /**
    * Cancels the operation if it is not finished: a queued activity is not run, a running one sees
-   * its signal, a child is canceled, a wait stops counting, a timer never fires. Whoever awaits it
-   * gets a `CanceledError`.
+   * its signal, a child is canceled, a wait stops counting, a timer never fires. Code that
+   * awaits it gets a `CanceledError`.
    */
   cancel(reason?: string): void;
 }

@@ -6,7 +6,7 @@
  * operations mean.
  *
  * I1. One `write` is in flight at a time; while it is, the next batch gathers. When nothing is in
- *     flight a lone operation leaves with the next macrotask: nobody waits for a batch to fill.
+ *     flight a lone operation leaves with the next macrotask: no caller waits for a batch to fill.
  * I2. A promise resolves only after the commit that contains its operation (guarantee G3).
  * I3. A retryable error is retried with growing delays for as long as the operation allows; it never
  *     turns into an outcome (guarantee G7).
@@ -46,8 +46,8 @@ export interface CommitPipelineHooks {
     outcomes: readonly WriteOutcome[],
   ) => void;
   /**
-   * Called after the first commit that follows an error: a store that lost its answer may have done
-   * something that nobody has heard of.
+   * Called after the first commit that follows an error: a store that lost its answer may have applied
+   * operations without a notification.
    */
   readonly onUncertain: () => void;
 }

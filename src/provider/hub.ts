@@ -1,8 +1,8 @@
 /**
  * Everything in this process that shares one store: the commit pipeline, the runtimes that run on
- * it, and those who wait for its instances.
+ * it, and the waiters for its instances.
  *
- * A client and a runtime never know each other; they meet here. So a start can be taken by a runtime
+ * A client and a runtime never know each other; both know the hub. So a start can be taken by a runtime
  * of the same process without a detour through the store's queues, and a waiter learns of an end
  * without polling.
  *
@@ -73,7 +73,7 @@ interface Registered {
   readonly hub: StoreHub;
 }
 
-/** All copies of this package in a thread meet here. */
+/** Shared by all copies of this package in a thread. */
 const hubs = shared("hubs", () => new WeakMap<Provider, Registered>());
 
 export class StoreHub {
@@ -81,7 +81,7 @@ export class StoreHub {
   readonly watch: InstanceWatch;
   readonly pipeline: CommitPipeline;
   readonly #runtimes = new Set<LocalRuntime>();
-  /** A look for work that has not begun yet. */
+  /** A query for work that has not begun yet. */
   #look: Promise<boolean> | undefined;
 
   private constructor(provider: Provider) {
@@ -124,7 +124,7 @@ export class StoreHub {
     };
   }
 
-  /** Lets every runtime of this process look for work: nobody else tells it of our own commits. */
+  /** Makes every runtime of this process query for work: stores do not notify of own commits. */
   wakeAll(): void {
     for (const runtime of this.#runtimes) runtime.onUncertain();
   }
@@ -143,7 +143,7 @@ export class StoreHub {
   /** See `Provider.hasClaimableWork`; those who ask at the same moment share one look. */
   hasClaimableWork(): Promise<boolean> {
     this.#look ??= Promise.resolve().then(() => {
-      this.#look = undefined; // Who asks from now on may mean something newer.
+      this.#look = undefined; // Later callers need a fresh read.
       return this.provider.hasClaimableWork();
     });
     return this.#look;
@@ -168,7 +168,7 @@ export class StoreHub {
         if (isDuroxideError(error) && error.code === "closed") return undefined;
       }
       await new Promise((resolve) => {
-        host.setTimeout(resolve, toTimerMs(delayMs)).unref(); // Whoever waits keeps the process alive, if anybody does.
+        host.setTimeout(resolve, toTimerMs(delayMs)).unref(); // Only the waiters keep the process alive.
       });
     }
   }

@@ -1,5 +1,5 @@
 /**
- * Everybody in this process who waits for something to become true of an instance.
+ * All waiters of this process for a condition of an instance.
  *
  * I1. However many wait, one batched read answers them: after a notification from this process, after
  *     a change by another one, and slowly as a safety net.
@@ -120,7 +120,7 @@ export class InstanceWatch {
     const waiters = this.#waiters.get(instanceId) ?? new Set();
     this.#waiters.set(instanceId, waiters);
     waiters.add(waiter);
-    // It serves everybody who waits, in nobody's context.
+    // It serves all waiters, in the context of none.
     this.#endWatch ??= AsyncContext.root.run(() =>
       this.#provider.watch(({ instanceIds }) => {
         if (instanceIds === undefined) this.notifyAll();

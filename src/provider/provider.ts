@@ -22,8 +22,8 @@
  *     in its outcome, and does not disturb the other operations of the batch.
  * P3. A turn, a heartbeat or a release of a node that is not registered, or whose epoch or attempt is
  *     no longer current, is refused; so is the failure of an activity. The result of an activity counts
- *     whoever delivers it, as long as the activity is outstanding: a process that was taken for dead and
- *     was not has done the work.
+ *     from any node, as long as the activity is outstanding: a process that was taken for dead and
+ *     lives has done the work.
  * P4. At most one node holds an instance, and at most one node holds an activity.
  * P5. Messages are delivered in the order in which they were written; only messages that a turn
  *     names are removed by it.
@@ -34,8 +34,8 @@
  *     knows the operation objects again when the same ones are written once more, and answers for
  *     those that have landed as it would have the first time.
  * P8. A crash is counted against the work that a node was busy with when another took it off the list
- *     (`NodeTakeover.isCrash`), and against nothing else. It is taken back when the node is heard of
- *     again: its process lives.
+ *     (`NodeTakeover.isCrash`), and against nothing else. The next sign of life of the node takes it
+ *     back: its process lives.
  * P9. A note of a stall (`Provider.stallNote`) stands with its node until this is renewed or removed.
  *     Another node that takes the node over while it stands applies the noted release in the same
  *     transaction, after the crash is counted, if its claim is still current.
@@ -238,7 +238,7 @@ export type WriteOperation =
       readonly effects: TurnEffects;
     }
   /**
-   * Lands the last turn of an unfinished instance for a caller that holds no claim, whoever holds one:
+   * Lands the last turn of an unfinished instance for a caller without a claim:
    * parked, delayed and held instances alike. Every claim on it and on its activities is void then,
    * and nothing of it is left in any queue. Refused when a turn has landed that the caller has not read.
    */
@@ -256,8 +256,8 @@ export type WriteOperation =
       readonly claim: ActivityClaim;
       readonly body: string;
       /**
-       * True for a result: it counts as long as the activity is outstanding, whoever holds it by now.
-       * Anything else counts from the current holder only: a failure may come of losing the claim. (P3)
+       * True for a result: it counts from any node as long as the activity is outstanding.
+       * Another completion counts from the current holder only: a failure may come of losing the claim. (P3)
        *
        * @default false
        */
@@ -424,7 +424,7 @@ export interface ClaimActivitiesRequest {
 
 /**
  * The code that a node has. It is handed the work that it has code for, and work that no live node
- * has code for: somebody must park that and say so. A name alone fits an instance whose version has
+ * has code for: the node parks that with its reason. A name alone fits an instance whose version has
  * not been chosen yet.
  */
 export interface NodeCode {
@@ -535,7 +535,7 @@ export interface ProviderTransactions {
    */
   run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T>;
   /**
-   * Applies operations inside a transaction that somebody else ends: they land if it does. P1 to P6
+   * Applies operations inside a transaction that the caller ends: they land if it does. P1 to P6
    * hold, but for durability. Other processes, and this one, learn of them after the commit.
    *
    * @param transaction - One of {@link run}, or the driver's own connection inside a transaction that

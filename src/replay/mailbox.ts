@@ -1,5 +1,5 @@
 /**
- * Who gets which arrival: external events by position, queue messages first in, first out.
+ * Assigns arrivals to waits: external events by position, queue messages first in, first out.
  *
  * A subscription counts from the moment the code makes it until it is served or cancelled, in live
  * turns and in replay alike, so that both always agree (semantics sections 9 and 10; weakness R6).
@@ -32,12 +32,12 @@ export class Mailbox {
     else fifoOf(this.#dequeues, operation.name).push(operation);
   }
 
-  /** Who would get an event of this name now. */
+  /** The wait that would get an event of this name now. */
   findWait(name: string): Operation | undefined {
     return oldestOpen(this.#waits.get(name));
   }
 
-  /** Who would get a message of this queue now. */
+  /** The dequeue that would get a message of this queue now. */
   findDequeue(name: string): Operation | undefined {
     return oldestOpen(this.#dequeues.get(name));
   }

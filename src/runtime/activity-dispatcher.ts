@@ -56,7 +56,7 @@ export interface ActivityDispatcherParts {
   readonly settings: RuntimeSettings;
   readonly hub: StoreHub;
   readonly nodes: NodeKeeper;
-  /** Called with the time at which to look again. */
+  /** Called with the time at which to query again. */
   readonly noteDue: (dueMs: number) => void;
   readonly onOutcome: (claimed: ClaimedActivity, outcome: ActivityOutcome) => void;
   /** The same; resolves when the outcome is durable, or will never be. */
@@ -182,7 +182,7 @@ export class ActivityDispatcher {
     for (const claimed of toClaimed(claim, "", effects)) void this.#release(claimed.claim, 0);
   }
 
-  /** The orchestration no longer wants these: what waits is forgotten, what runs is told. */
+  /** The orchestration has canceled these: waiting ones are dropped, running ones are aborted. */
   cancel(key: InstanceKey, activities: readonly ActivityKey[]): void {
     if (activities.length === 0) return;
     const names = new Set(activities.map((activity) => nameOf({ key, ...activity })));
@@ -224,7 +224,7 @@ export class ActivityDispatcher {
   /** Stops claiming; what only waits for a slot is handed back. */
   async stopClaiming(): Promise<void> {
     this.#isStopped = true;
-    void this.#check.check(); // Nobody waits for what is no longer wanted.
+    void this.#check.check(); // Shutdown does not wait for canceled activities.
     const waiting = this.#waiting.drain();
     await Promise.all(waiting.map(({ claimed }) => this.#release(claimed.claim, 0)));
   }
@@ -312,7 +312,7 @@ export class ActivityDispatcher {
       const { instanceId, name, claim } = run.claimed;
       const { activityId } = claim;
       const fields = { instanceId, activityName: name, activityId, outcome: end.kind };
-      settings.logger.log("debug", "An activity ended after it was told to stop", fields);
+      settings.logger.log("debug", "An activity ended after its signal was aborted", fields);
       if (run.isResultWanted && end.kind === "completed") void land(run.claimed, end); // (I3)
     } else if (isOutcome) onOutcome(run.claimed, end);
     else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);

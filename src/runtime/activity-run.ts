@@ -19,7 +19,7 @@ import type { RuntimeSettings } from "./options.ts";
 import { activityPoison } from "./poison.ts";
 import { TransactionRun } from "./transaction-run.ts";
 
-/** Why an activity is told to stop. */
+/** Why the signal of an activity is aborted. */
 export type AbortReason = "canceled" | "lost" | "shutdown";
 
 const ABORT_TEXT: Readonly<Record<AbortReason, string>> = {
@@ -41,7 +41,7 @@ export class ActivityRun {
   readonly #definition: ActivityDefinition;
   readonly #settings: RuntimeSettings;
   readonly #hub: StoreHub;
-  /** Made when somebody asks for the signal: most activities never do, and it is the dearest part. */
+  /** Made when the activity reads its signal: most never do, and it is the most expensive part. */
   #controller: AbortController | undefined;
   #abortError: UsageError | undefined;
   #isResultWanted = true;
@@ -63,8 +63,8 @@ export class ActivityRun {
   }
 
   /**
-   * Whether what it returned although it was told to stop is a result: it has never looked at its signal
-   * and was refused no heartbeat, so it has not stopped halfway, and it is not certain that nobody waits for it.
+   * Whether its return value is a result although its signal was aborted: it has never read the signal and
+   * no heartbeat was refused, so it has not stopped halfway, and its instance may still wait for it.
    */
   get isResultWanted(): boolean {
     return this.#isResultWanted && this.#controller === undefined;

@@ -35,7 +35,7 @@ export function guardNodeCrypto(): void {
     guardAll(process.hrtime, "process.hrtime", { bigint: "ctx.utcNowMs()" }),
     guardAll(process, "process", { hrtime: "ctx.utcNowMs()" }),
   ];
-  // Named imports (`import { randomUUID } from "node:crypto"`) follow the object only when told.
+  // Named imports (`import { randomUUID } from "node:crypto"`) follow the object only after this call.
   if (isChanged.includes(true)) syncBuiltinESMExports();
 }
 

@@ -1,10 +1,10 @@
 /**
- * Messages for instances that are on their way into memory: a claim or a start that is under way does
- * not contain what becomes durable behind it.
+ * Messages for instances that are being loaded: a claim or a start under way does not contain messages
+ * that are committed after its read.
  *
- * I1. A reader gets what arrived after it began and nothing from before: that is in its claim, or
- *     somebody else has consumed it since.
- * I2. Nothing is kept that no reader under way could want.
+ * I1. A reader gets the messages that arrived after it began. Earlier ones are in its claim, or another
+ *     turn has consumed them.
+ * I2. Messages are kept only for readers under way.
  */
 
 import type { InstanceKey, QueuedMessage } from "../provider/provider.ts";
@@ -25,7 +25,7 @@ export class LateMail {
   readonly #byKey = new Map<InstanceKey, Letter[]>();
   #youngest: Reader = 0;
 
-  /** Instances with mail that is kept. */
+  /** Instances with kept messages. */
   get size(): number {
     return this.#byKey.size;
   }

@@ -5,24 +5,24 @@
  * Boundary: owns registration, renewal and observation. Must not know what the node holds.
  *
  * I1. A node is dead when its counter has stood still for its whole lease by *our* monotonic clock,
- *     or when the store can prove it; no wall clock is compared (weakness R25). While we look away
- *     ourselves (a blocked event loop, a suspended machine) no time passes.
+ *     or when the store can prove it; no wall clock is compared (weakness R25). While this process
+ *     is blocked or suspended itself, no time passes.
  * I2. Only a definite "no longer registered" ends what we hold; a store that does not answer does not
  *     (weakness R14). Renewal happens three times per lease (weakness R15).
  * I3. A node that has had nothing to do for a lease leaves the list: an idle runtime holds nothing.
- *     What it remembers stays usable (the epoch tells whether anybody else has touched it).
- * I4. After `stop()` no timer of this keeper exists, and nobody is registered again.
+ *     What it remembers stays usable (the epoch shows whether another node has changed it).
+ * I4. After `stop()` no timer of this keeper exists, and no node is registered again.
  * I5. From start to stop the runtime has a second entry, its *presence*, which holds nothing and has a
- *     long lease. It tells the others that there is code for what they have none for, though nobody
- *     works on it right now. Without it the first work after a pause would be a race: a node without
+ *     long lease. It lists the code of this process for other nodes while its runtime is idle.
+ *     Without it the first work after a pause would be a race: a node without
  *     the code, which happens to be awake, would take it for an orphan, park it and raise an alarm.
  *     A presence that comes, or comes back, frees what was parked while it was not there; and once
  *     more a lease later, what was on its way into parking at that moment.
- * I6. Nodes are taken over within two of their leases. A look at the list is due as soon as a node
- *     could be dead, and a lease after the last one at the latest. So the first look after a death
- *     comes within a lease of it, and the one that has seen the counter stand still for a lease comes
- *     a lease after that. A runtime that is idle looks no more often than that (once per lease, where
- *     all leases are equal; any rarer would break the bound); one that works looks with each renewal.
+ * I6. Nodes are taken over within two of their leases. A read of the list is due as soon as a node
+ *     could be dead, and a lease after the last read at the latest. So the first read after a death
+ *     comes within a lease of it, and the read that finds the counter unchanged for a lease comes a
+ *     lease after that. An idle runtime reads no more often than that (once per lease, where all
+ *     leases are equal; any rarer would break the bound); a busy one reads with each renewal.
  * I7. A node that is taken over counts as a crash against what it was busy with, unless the store proves
  *     that its process is there. Where that cannot be known, its next sign of life takes the count back:
  *     the renewal that finds it gone from the list, or its own leave.
@@ -184,7 +184,7 @@ export class NodeKeeper {
     }
   }
 
-  /** Renews the lease, or leaves, and looks for dead nodes. Never rejects. */
+  /** Renews the lease, or leaves, and removes dead nodes. Never rejects. */
   check(): Promise<void> {
     this.#tick ??= this.#onTick().finally(() => {
       this.#tick = undefined;
@@ -234,7 +234,7 @@ export class NodeKeeper {
     this.#node = undefined;
     this.#hooks.onLost();
     await this.#options.provider.removeNode(node);
-    // What arrived while it was on its way out was nobody's to claim.
+    // No node could claim the work that arrived while this one left.
     if (!this.#isStopped) this.#hooks.onWorkFreed();
   }
 
@@ -279,7 +279,7 @@ export class NodeKeeper {
     this.#lookDueMs = this.#awakeMs + nextMs;
   }
 
-  /** Never rejects: one node that cannot be removed now keeps nobody from removing the others. */
+  /** Never rejects: one node that cannot be removed now does not keep the others from being removed. */
   async #remove({ id, renewals, label, isProvablyAlive }: NodeRow): Promise<boolean> {
     const { provider, logger } = this.#options;
     try {

@@ -5,12 +5,12 @@
  * Boundary: owns residents and their claims; a single turn is the turn runner's.
  *
  * I1. At most one turn of an instance is under way.
- * I2. No wake-up is lost: whatever arrives for an instance that is not resident makes the store be
- *     asked again after the claims under way have been taken in.
+ * I2. No wake-up is lost: a message for an instance that is not resident triggers another fetch after
+ *     the claims under way have been loaded.
  * I3. An instance that leaves memory is handed back in the store, and the store is asked again.
- * I4. What has outlived many processes is tried alone: only then does a crash tell something.
- * I5. However many residents always have something to do, the store is asked again once everybody who
- *     was in line for a turn has had one: for timers and mail of what is held, and for others.
+ * I4. Work that was under way in several crashes runs alone, so that the next crash names its cause.
+ * I5. However many residents always have work, the store is queried again when each instance in line
+ *     has had a turn: for timers and messages of held instances, and for other instances.
  */
 
 import { decodeMessage } from "../history/message.ts";
@@ -118,7 +118,7 @@ export class OrchestrationDispatcher {
     return this.#line.isEmpty && this.#leavingCount === 0 && !this.#isFetching;
   }
 
-  /** The store has been asked, and no suspect is being tried: a crash now is nobody's but an activity's. */
+  /** The store has been queried and no suspect is on trial: only an activity can cause a crash now. */
   get isCalm(): boolean {
     return this.#hasFetched && this.#trial === undefined;
   }
@@ -243,7 +243,7 @@ export class OrchestrationDispatcher {
 
   #onStarted(resident: Resident, first: Concluded, effects: TurnEffects): void {
     resident.isBusy = true;
-    // Of a start one may hear only after its node was lost, and the instance was claimed anew.
+    // The answer to a start may arrive after its node was lost and the instance was claimed anew.
     if (resident.claim.node === this.#parts.nodes.current) this.#residents.set(resident);
     else resident.isHeld = false;
     for (const message of this.#lateMail.take(resident.key, 0)) this.#receive(resident, message);
@@ -369,7 +369,7 @@ export class OrchestrationDispatcher {
       this.#isMoreLeft = true;
       return false;
     }
-    // News for what is held first: somebody waits for it now.
+    // News for held instances first: waiters exist for them.
     if (this.#isHeldReadWanted) await this.#readHeld(node);
     const isMore = await this.#claim(node);
     this.#makeRoom();
@@ -410,7 +410,7 @@ export class OrchestrationDispatcher {
 
   /**
    * (I4) Claims one suspect when none is being tried, so that a crash while it is tried counts against
-   * it and against nobody else.
+   * it alone.
    */
   async #claimTrial(node: NodeId): Promise<void> {
     if (this.#trial !== undefined) return;

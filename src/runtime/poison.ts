@@ -1,9 +1,9 @@
 /**
  * When work counts as poison.
  *
- * Counted are crashes, and nothing else: the store counts one against everything that a node was busy
- * with when its process died, the culprit and its neighbours alike. A node that falls silent counts for
- * now where nobody can know, and is taken back when it is heard of again (contract, P8): partitions,
+ * Only crashes count: the store counts one against all work that a node had under way when its process
+ * died, the cause and its neighbours alike. Where the store cannot check the process, a silent node
+ * counts until its next sign of life takes the count back (contract, P8): partitions,
  * pauses and threads that are blocked for long are no crashes, and neither is work that was handed back.
  *
  * So the last few crashes are trials: one piece of such work at a time, started at once. Work that ends

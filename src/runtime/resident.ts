@@ -3,7 +3,7 @@
  *
  * I1. Residency is only a cache: dropping an instance loses nothing but time.
  * I2. Only an instance at rest (no turn under way, nothing in its inbox) is dropped to make room.
- * I3. What is remembered is here, held by nobody, and at rest.
+ * I3. A remembered instance is in memory, unclaimed, and at rest.
  */
 
 import type { ParentLink, RecordedEvent } from "../history/event.ts";

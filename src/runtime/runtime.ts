@@ -80,7 +80,7 @@ export class Runtime implements AsyncDisposable {
         },
         onWorkFreed: () => {
           this.#wake(); // Before it has joined the hub, too.
-          this.#hub.wakeAll(); // Another runtime may have the code, and nobody else tells it.
+          this.#hub.wakeAll(); // Another runtime may have the code, and has no other notification.
         },
       },
     );
@@ -189,7 +189,7 @@ export class Runtime implements AsyncDisposable {
     );
     this.#nodes.start();
     this.#activities.start();
-    // The dead are buried before their work is looked for; a store that does not answer is asked again.
+    // Dead nodes are removed before the first claim; a store that does not answer is queried again.
     await this.#nodes.check();
     this.#wake();
   }
@@ -211,7 +211,7 @@ export class Runtime implements AsyncDisposable {
   #wake(): void {
     this.#orchestrations.wake();
     if (this.#nodes.current === undefined) {
-      this.#activities.claimMore(); // Both look whether there is anything: one look serves both.
+      this.#activities.claimMore(); // Both query for work: one query serves both.
       return;
     }
     // Instances first: what is new for those that are held is waited for, activities are mostly taken.
@@ -254,7 +254,7 @@ export class Runtime implements AsyncDisposable {
     await this.#untilIdle(timeoutMs);
     await within(HAND_BACK_MS_MAX, this.#handBack());
     await within(HAND_BACK_MS_MAX, this.#nodes.stop());
-    // Others of this process on the same store are told by nobody else.
+    // Other runtimes of this process on the same store have no other notification.
     this.#hub.wakeAll();
   }
 

@@ -42,7 +42,7 @@ export const THREAD_SOURCE: string = `
 const { workerData } = require("node:worker_threads");
 const { writeSync } = require("node:fs");
 const cells = new Int32Array(workerData.shared);
-process.emitWarning = () => {}; // The main thread has heard of experiments, and says so itself.
+process.emitWarning = () => {}; // The main thread prints these warnings itself.
 const { cell, describeKey, exitCode } = workerData;
 
 let session;
@@ -115,7 +115,7 @@ function ask(onAnswer) {
           end(toText(known), true);
           return;
         }
-        // Between two steps of an endless chain of promises: look again a little later.
+        // Between two steps of an endless chain of promises: pause again at the next step.
         session?.post("Debugger.stepInto", () => {});
       });
   };

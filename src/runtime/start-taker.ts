@@ -117,7 +117,7 @@ export class StartTaker {
       const row = rows.find(({ runId }) => runId === request.runId);
       if (row !== undefined) await this.#disown(row, node, effects);
     } catch {
-      // The store does not answer at all; the caller has been told.
+      // The store does not answer at all; the caller has its error.
     }
   }
 

@@ -6,8 +6,8 @@
  *
  * I1. Either the user's rows and the completion are durable, or neither is (G1); so it happens once,
  *     however often it runs.
- * I2. A claim that is not current any more rolls everything back: it is somebody else's now, or it has
- *     landed although the answer was lost.
+ * I2. A claim that is not current any more rolls the transaction back: another node has the claim, or the
+ *     transaction has landed although the answer was lost.
  * I3. A fault of the store is never a failure of the activity (G7): it is tried again, for as long as
  *     the claim lasts.
  */
@@ -135,7 +135,7 @@ export class TransactionRun {
     }
   }
 
-  /** If it has landed, its completion lies in a queue, and nobody has said so. */
+  /** If it has landed, its completion is queued, and no notification was sent. */
   #onLost(reason: string): void {
     const { claimed, hub, settings } = this.#parts;
     settings.logger.log(

@@ -1,12 +1,12 @@
 /**
- * Who gets the next free turn: residents with something to do, and starts that wait.
+ * Gives free turns to residents with work and to waiting starts.
  *
  * L1. At most `turnsMax` turns are under way.
  * L2. Each of the two lines is first come, first served.
  * L3. Residents go before starts, because what goes on leaves memory sooner; but however many of them
  *     always have something to do, every eighth turn is for a start while one waits.
- * L4. A round is over when everybody who was in line when it began has had a turn. What is asked once a
- *     round is never asked in vain for those in line, and is asked again however long the line stays.
+ * L4. A round is over when each instance that was in line when it began has had a turn. The store is
+ *     queried once per round: never for work already in line, and however long the line stays.
  */
 
 import { Fifo } from "../foundation/fifo.ts";
@@ -33,7 +33,7 @@ export class TurnLine<Ready, Start> {
     this.#parts = parts;
   }
 
-  /** Nobody has a turn or waits for one. */
+  /** No instance has a turn or waits for one. */
   get isEmpty(): boolean {
     return this.#underWay === 0 && this.#ready.size === 0 && this.#starts.size === 0;
   }
@@ -72,7 +72,7 @@ export class TurnLine<Ready, Start> {
     return this.#starts.drain();
   }
 
-  /** Begins turns as long as some are free and somebody waits. (L1, L3) */
+  /** Begins turns as long as some are free and an instance waits. (L1, L3) */
   fill(): void {
     let isBegun = true;
     while (isBegun && this.#underWay < this.#parts.turnsMax) {
@@ -103,7 +103,7 @@ export class TurnLine<Ready, Start> {
     if (start === undefined) return false;
     this.#underWay += 1;
     this.#turnsSinceStart = 0;
-    if (this.#ready.size === 0) this.#turnsBegun += 1; // Nobody is in line any more.
+    if (this.#ready.size === 0) this.#turnsBegun += 1; // The line is empty.
     this.#parts.beginStart(start);
     return true;
   }

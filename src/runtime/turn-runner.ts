@@ -271,7 +271,7 @@ export class TurnRunner {
     }
     const { kind } = conclusion.outcome;
     logInstanceFailure(this.#parts.settings.logger, resident.execution, conclusion.outcome);
-    resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before anybody is told.
+    resident.hasEnded = kind !== "running" && kind !== "continuedAsNew"; // Before any waiter is notified.
     if (effects.change !== undefined || effects.keyValues !== undefined)
       hub.watch.notify(resident.instanceId, ended);
     return this.#next(resident, conclusion, effects);

@@ -209,7 +209,7 @@ const VERDICTS: Readonly<Record<string, Verdict>> = {
     code: "store_failed",
     retryable: true,
     is: "the server's disk reports an error",
-    advice: "look after its disk",
+    advice: "check its disk",
   },
   XX001: {
     code: "store_corrupt",

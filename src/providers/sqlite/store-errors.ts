@@ -81,7 +81,7 @@ const VERDICTS: Readonly<Record<number, Verdict>> = {
     advice: "make the file and its folder writable for this user",
   },
   9: { ...RETRY_FAILED, is: "SQLite was interrupted", advice: "try again" },
-  10: { ...RETRY_FAILED, is: "the disk reports an error", advice: "look after the disk" },
+  10: { ...RETRY_FAILED, is: "the disk reports an error", advice: "check the disk" },
   11: {
     code: "store_corrupt",
     retryable: false,

@@ -250,7 +250,7 @@ function checkInstanceClaim(batch: Batch, claim: InstanceClaim): InstanceState |
   if (!batch.isLive(claim.node)) return `node ${claim.node} is not registered`;
   const state = batch.tables.instances.readState(claim.key);
   if (state === undefined) return "the instance is gone";
-  if (state.owner === null) return "nobody holds the instance";
+  if (state.owner === null) return "no node holds the instance";
   if (state.owner !== claim.node) return `node ${state.owner} holds the instance`;
   if (state.epoch !== claim.epoch) return `epoch ${state.epoch} is current, not ${claim.epoch}`;
   return state;

@@ -19,7 +19,7 @@ begin
     return @.claim_lost('the instance is gone');
   end if;
   if i.owner is null then
-    return @.claim_lost('nobody holds the instance');
+    return @.claim_lost('no node holds the instance');
   end if;
   if i.owner <> (op -> 'node')::bigint then
     return @.claim_lost(format('node %s holds the instance', i.owner));
