@@ -22,7 +22,7 @@ import { Run } from "./run.ts";
 import { hasEnded, toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
 
 export interface WaitOptions {
-  /** 0 looks once. @default no limit */
+  /** 0 reads once. @default no limit */
   readonly timeout?: DurationInput | undefined;
   /** Ends the wait; what is waited for goes on. */
   readonly signal?: AbortSignal | undefined;

@@ -7,7 +7,7 @@ export interface ConformanceStore {
   readonly provider: Provider;
   /**
    * Opens another connection to the same store, as another process would have it. The kit closes it.
-   * Absent for a store that nobody else can reach.
+   * Absent for a store that no other connection can reach.
    */
   readonly connect?: (() => Promise<Provider>) | undefined;
   /**

@@ -20,7 +20,7 @@ export function findActivity(draft: Draft, claim: ActivityClaim): StoredActivity
   return draft.instance(claim.key)?.activities.find(isClaimedBy(claim));
 }
 
-/** @returns The activity, whoever holds it */
+/** @returns The activity, held or not */
 export function findOutstanding(draft: Draft, claim: ActivityClaim): StoredActivity | undefined {
   return draft.instance(claim.key)?.activities.find(isMeantBy(claim));
 }

@@ -3,7 +3,7 @@
  *
  * I1. Everything that belongs to an instance is inside its record, so that one record is what a
  *     transaction copies, changes and puts back.
- * I2. A draft is seen by nobody until it lands, and it lands in one go.
+ * I2. A draft is invisible until it lands, and it lands in one go.
  */
 
 import type { Clock } from "../foundation/clock.ts";
@@ -39,7 +39,7 @@ export interface StoredActivity extends Omit<NewActivity, "isClaimed"> {
   owner: NodeId | undefined;
   attempt: number;
   crashes: number;
-  /** Who is behind the crashes that may still be taken back. (P8) */
+  /** The nodes whose crashes may still be taken back. (P8) */
   crashedNodes: NodeId[];
   /** Those that have waited longest are handed out first. */
   waitingSinceMs: number;
@@ -56,7 +56,7 @@ export interface StoredInstance {
   owner: NodeId | undefined;
   epoch: number;
   crashes: number;
-  /** Who is behind the crashes that may still be taken back. (P8) */
+  /** The nodes whose crashes may still be taken back. (P8) */
   crashedNodes: NodeId[];
   /** It is parked, or its start is delayed; 0 when it may go on at once, whatever the clock does. */
   notBeforeMs: number;
@@ -79,7 +79,7 @@ export interface StoredNode extends NodeDescription {
   renewals: number;
 }
 
-/** Who wants to hear of changes, and through which connection it came. */
+/** A listener for changes, and its connection. */
 export interface Watcher {
   readonly connection: object;
   readonly listener: (change: StoreChange) => void;
@@ -110,7 +110,7 @@ export class ReferenceData {
     return key === undefined ? undefined : this.instances.get(key);
   }
 
-  /** Whether nobody holds it, or its holder has left the list. */
+  /** Whether it has no holder, or its holder has left the list. */
   isFree(work: { readonly owner: NodeId | undefined }): boolean {
     return work.owner === undefined || !this.nodes.has(work.owner);
   }

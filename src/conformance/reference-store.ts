@@ -3,9 +3,9 @@
  * The reference store: the contract in plain maps and arrays, to be read beside
  * `docs/guide/writing-a-provider.md`.
  *
- * Boundary: correct and clear, and neither durable nor quick: it looks at everything each time.
+ * Boundary: correct and clear, and neither durable nor quick: it reads all rows each time.
  *
- * I1. A method runs to its end in one go, so that nobody meets a half of it. (P1, P4)
+ * I1. A method runs to its end in one go, so that no caller sees half of it. (P1, P4)
  * I2. A write works on a draft that lands as a whole. (P1)
  */
 

@@ -379,7 +379,7 @@ function completeActivity(draft: Draft, operation: Operation<"completeActivity">
   const activity = isResult === true ? findOutstanding(draft, claim) : findActivity(draft, claim);
   const instance = draft.instance(claim.key);
   if (activity === undefined || instance === undefined) return lostActivity(draft, claim);
-  // It goes even when nobody waits for it any more, or it would be handed out for ever.
+  // It goes even when no code waits for it any more, or it would be claimed for ever.
   instance.activities = instance.activities.filter((it) => it !== activity);
   return new Outbox().send(draft, instance, { body });
 }

@@ -2,7 +2,7 @@
  * What `AsyncLocalStorage` holds for the code that runs: a request, a tenant, a trace.
  *
  * A promise's callbacks run in the context of the code that added them, but a timer's callback runs in
- * the context of the code that armed it. Timers, loops and queues of the engine serve everybody, so
+ * the context of the code that armed it. Timers, loops and queues of the engine serve all callers, so
  * each enters a context by itself and inherits none.
  */
 
@@ -41,7 +41,7 @@ export class AsyncContext {
   }
 }
 
-/** A value that code keeps across its awaits, whoever resumes it. */
+/** A value that code keeps across its awaits, in the context of any caller. */
 export class AsyncMark<T> {
   readonly #storage = new AsyncLocalStorage<T>();
 

@@ -18,7 +18,7 @@ export type DurationInput = number | `${number}${DurationUnit}` | `${number} ${D
 export const DURATION_MS_MAX: number = 8_640_000_000_000_000 / 2;
 
 /**
- * A number from 1 January 2000 on, and before the year 2100, is a point in time that somebody took for
+ * A number from 1 January 2000 on, and before the year 2100, is a point in time that was passed as
  * a duration: of 30 to 130 years. Fixed bounds, since a replay has to judge as the first run did.
  */
 const EPOCH_MS_MIN = 946_684_800_000;

@@ -7,7 +7,7 @@
  * I1. Functions are captured once, at load. Fake timers that are in place by then are looked through,
  *     where they are of the kind that vitest, Jest and sinon use.
  * I2. What is armed here runs in the root context, never in the context of the code that armed it: it
- *     was armed on behalf of everybody (see async-context.ts). Promises are not affected: the code
+ *     was armed on behalf of all callers (see async-context.ts). Promises are not affected: the code
  *     after an `await` runs in its own context.
  */
 

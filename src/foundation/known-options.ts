@@ -11,7 +11,7 @@ export type OptionNames<Options> = Readonly<Record<keyof Options, true>>;
 
 const TODO = "docs/guide/13-how-do-i.md says what to do instead";
 
-/** Names that users of other systems look for, in lower case. */
+/** Names of options in other systems, in lower case. */
 const ELSEWHERE: ReadonlyMap<string, string> = new Map(
   Object.entries({
     retry: `an orchestration repeats an activity in a loop; ${TODO}`,

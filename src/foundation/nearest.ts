@@ -1,4 +1,4 @@
-/** The known word that somebody may have meant. */
+/** The known word that was probably meant. */
 
 /** Longest word that is compared, in UTF-16 units: the work grows with the square. */
 const LENGTH_MAX = 100;

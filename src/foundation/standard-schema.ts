@@ -34,7 +34,7 @@ export type SchemaOutput<S extends StandardSchema> = NonNullable<S["~standard"][
 /**
  * Validates where waiting is possible: in clients and workers.
  *
- * @returns The value itself where there is no schema: nobody has to wait for nothing
+ * @returns The value itself where there is no schema, so that no call waits needlessly
  * @throws ValidationError `validation_failed` with the schema's own issues
  */
 export function validate<T>(

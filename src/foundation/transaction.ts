@@ -9,7 +9,7 @@ export interface QueryResult<Row = Record<string, unknown>> {
 }
 
 /**
- * An open transaction. Whoever opened it ends it; after that every call rejects.
+ * An open transaction. The code that opened it ends it; after that every call rejects.
  *
  * The same type serves every store, so that code with statements that both databases understand runs
  * on both.

@@ -36,7 +36,7 @@ export interface WatchTimes {
   readonly retryMs?: number | undefined;
 }
 
-/** Looks at the row (undefined: unknown instance); undefined as answer means: keep waiting. */
+/** Checks the row (undefined: unknown instance); undefined as answer means: keep waiting. */
 export type InstanceCheck<T> = (row: InstanceRow | undefined) => { readonly value: T } | undefined;
 
 export interface WatchLimits {

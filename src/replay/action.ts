@@ -133,7 +133,7 @@ export function describeAction(draft: ActionDraft): string {
 const PARENT_BYTES_KEPT = 512;
 
 /**
- * The id of a child whose id nobody chose (weakness U1: unique over the parent's executions). Where it
+ * The id of a child that was scheduled without one (weakness U1: unique over the parent's executions). Where it
  * would exceed the limit of ids, a digest of the parent's id stands for the rest of it.
  */
 export function childInstanceId(

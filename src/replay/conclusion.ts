@@ -199,7 +199,7 @@ class Conclusion {
     };
   }
 
-  /** What nobody wants any more, as far as anybody outside knows of it. */
+  /** The operations that are no longer wanted and that the store knows of. */
   #toCancelled(dropped: readonly Operation[], outstanding: readonly Operation[]): Cancelled {
     if (dropped.length === 0 && outstanding.length === 0) return NOTHING_CANCELLED;
     const cancelled = [...dropped, ...outstanding].filter(

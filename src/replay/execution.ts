@@ -379,7 +379,7 @@ export class Execution implements OperationOwner {
     }
   }
 
-  /** Code that schedules for ever never gives its window back: nobody would hear of it. */
+  /** Code that schedules for ever never ends its window: no report would follow. */
   #assertNotEndless(): void {
     if (this.#emitWindow !== this.windowCount) {
       this.#emitWindow = this.windowCount;

@@ -1,8 +1,8 @@
 /**
  * The durable future: a thenable that settles synchronously for combinators and through a native
- * promise, made only when somebody awaits, for user code.
+ * promise, made only for an await, for user code.
  *
- * I1. A failure that nobody awaits creates no promise and therefore no unhandled rejection.
+ * I1. A failure that no code awaits creates no promise and therefore no unhandled rejection.
  * I2. Subscribers run in the order in which they subscribed, inside the delivery that settles.
  */
 

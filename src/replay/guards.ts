@@ -33,7 +33,7 @@ export interface GuardTrip {
   readonly isCertain: boolean;
 }
 
-/** Who is watched now. */
+/** The execution that is watched now. */
 export interface GuardWatch {
   mode: GuardMode;
   /** The execution whose window is open. */
@@ -169,7 +169,7 @@ function guardMethods(
 }
 
 /**
- * Puts the guards up. While nobody watches they pass through.
+ * Puts the guards up. Without a watch they pass through.
  *
  * @returns Takes them down again
  */

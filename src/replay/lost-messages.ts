@@ -4,8 +4,8 @@
  * A native race cannot be seen: its loser stays a subscription and takes the next message, which then
  * reaches no code. What can be seen is its trace: a dequeue was awaited by hand, the code went on
  * without it, and when it was served the code did nothing. That is reported once per execution, when
- * the code asks the same queue again or continues as new (a message of an ended instance is lost to
- * nobody). A dequeue that is awaited again has been kept on purpose and is not reported.
+ * the code asks the same queue again or continues as new (a message of an ended instance has no
+ * reader). A dequeue that is awaited again has been kept on purpose and is not reported.
  *
  * Boundary: reports and decides nothing: whom a message goes to depends on history alone.
  */

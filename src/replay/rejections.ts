@@ -1,5 +1,5 @@
 /**
- * Keeps the host from rejections of orchestration code that nobody awaits: a helper started early or
+ * Keeps the host from rejections that orchestration code does not await: a helper started early or
  * a losing branch must not end the process.
  *
  * Boundary: Node reports rejections through `process.emit`, in the context of the promise and before
@@ -77,6 +77,6 @@ function giveBack(emit: Emit, [, error, origin]: unknown[]): void {
   emit("uncaughtExceptionMonitor", error, origin);
   if (emit("uncaughtException", error, origin)) return;
   host.queueMicrotask(() => {
-    throw error; // Nobody listens: it ends the process, as it would have.
+    throw error; // No listener: it ends the process, as it would have.
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Finds the line of user code in a stack.
  *
- * Frames of this package are told from the user's by the package's folder, which is read off the
+ * Frames of this package are distinguished from the user's by its folder, which is read off the
  * first stack that this file makes: so it is right with source maps, too. In a bundle without source
  * maps all code has one path. There the frames above a call of the user are cut off at the function
  * that the user has called, or known by the names of our classes.

@@ -13,7 +13,7 @@
  *     tasks are called after the last window of a round has been closed.
  * I2. Windows of one round follow each other without a return to the event loop in between; a round
  *     ends after `ROUND_MS` or `ROUND_WINDOWS`, so that a host's own work is never kept waiting.
- * I3. Each task runs in its own context, whoever has armed the round: code of the user that begins in
+ * I3. Each task runs in its own context, not in that of the code that armed the round: code of the user that begins in
  *     a window is in the context of its runtime, and marked as the execution's.
  * I4. All copies of the package in a thread share one loop.
  * (Semantics section 34, notes 1 to 3; design/engine.md "One turn".)

@@ -338,7 +338,7 @@ class Turn implements WindowTask {
         return this.#serve(operation, event.data);
       }
       case "QueueMessage": {
-        // Nobody reads any more: what comes now is for the next execution.
+        // The execution has ended: this message is for the next one.
         const operation = this.#isOver() ? undefined : execution.mailbox.findDequeue(event.name);
         if (operation === undefined) execution.mailbox.buffer(event.name, event.data);
         return this.#serve(operation, event.data);

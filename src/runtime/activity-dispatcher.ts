@@ -75,7 +75,7 @@ export class ActivityDispatcher {
   readonly #backoff: Parking;
   readonly #check: ClaimCheck;
   readonly #running = new Map<string, ActivityRun>();
-  /** Told to stop, and not at an end yet. */
+  /** Aborted, and not ended yet. */
   readonly #stopping = new Set<ActivityRun>();
   readonly #waiting = new Fifo<Waiting>();
   #reserved = 0;

@@ -262,7 +262,7 @@ export class Runtime implements AsyncDisposable {
     await Promise.all([this.#activities.abandonAll(), this.#orchestrations.evictAll()]);
   }
 
-  /** Looks again after each commit and each activity; a short sleep keeps it simple. */
+  /** Checks again after each commit and each activity; a short sleep keeps it simple. */
   async #untilIdle(timeoutMs: number): Promise<void> {
     const endMs = systemClock.monotonicMs() + timeoutMs;
     while (!this.#isIdle && systemClock.monotonicMs() < endMs) await host.sleep(2);

@@ -15,14 +15,14 @@ export interface PostgresOptions {
   readonly schema?: string | undefined;
   /**
    * Whether processes tell each other of changes with LISTEN and NOTIFY. `false` for a pooler in
-   * transaction mode, which cannot pass them on: then each process looks every `pollInterval`.
+   * transaction mode, which cannot pass them on: then each process polls every `pollInterval`.
    *
    * @default true
    */
   readonly notify?: boolean | undefined;
   /**
-   * How often to look for changes of others: with notifications a safety net, without them the way.
-   * Twice as often, every 1 s to 30 s, the connection that listens is asked whether it still lives.
+   * How often the store polls for changes of others. With notifications the polls are a safety net.
+   * Twice as often, every 1 s to 30 s, the listening connection is checked.
    *
    * @default "60s" with notifications, "1s" without
    */

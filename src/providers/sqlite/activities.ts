@@ -211,7 +211,7 @@ export class Activities {
   }
 
   /**
-   * Removes it whoever works on it.
+   * Removes it, also when a node works on it.
    *
    * @returns Whether it was outstanding
    */

@@ -1,15 +1,15 @@
 /**
- * Notices that somebody else has changed the store: another process the file, or a transaction of the
- * user either.
+ * Notices changes of the store by others: by another process in the file, or by a transaction of the
+ * user.
  *
  * I1. What this connection commits by itself is never reported: SQLite's `data_version` counts the
  *     commits of others.
- * I2. Timer and file watcher exist only while somebody listens, and keep no process alive.
- * I3. After a while in which nothing has changed the operating system is asked to tell of the next
+ * I2. Timer and file watcher exist only while there are listeners, and keep no process alive.
+ * I3. After a while in which nothing has changed the operating system is asked to notify of the next
  *     write, and looks become rare: an idle process hardly wakes up, and a neighbour is seen soon.
- *     Where that cannot be had, looks stay five times as rare as before.
- * I4. A commit is told of before it can be seen: SQLite writes the log, flushes it, and only then says
- *     so, in memory that nobody is told of. So looks follow each notice, and become rare step by step:
+ *     Without such notifications, polls stay five times as rare as before.
+ * I4. The notification of a commit comes before the commit is visible: SQLite writes the log, flushes it,
+ *     and only then updates shared memory, without a notification. So polls follow each one, ever rarer:
  *     a flush that takes long delays the notice of its commit by about as long again, and no more.
  * I5. Network and virtual file systems may tell of nothing. A change that no notice came with proves
  *     it, and one with a notice the contrary; without notices looks stay five times as rare.
@@ -26,9 +26,9 @@ type Listener = (change: StoreChange) => void;
 
 /** Looks without a change after which it is quiet. */
 const QUIET_LOOKS = 200;
-/** The same when one was told of a write, which is mostly a write of our own. */
+/** The same after a notification of a write, which is mostly a write of our own. */
 const QUIET_LOOKS_WHEN_TOLD = 20;
-/** How many times rarer looks are while it is quiet and nobody tells of a write. */
+/** How many times rarer polls are while it is quiet and no notification comes. */
 const QUIET_FACTOR = 5;
 /** Longest time between two looks while the operating system tells of writes, in milliseconds. */
 const TOLD_LOOK_MS = 5_000;
@@ -86,7 +86,7 @@ export class ChangeWatch {
     };
   }
 
-  /** Something has changed that nobody else will report. */
+  /** Reports a change that has no other notification. */
   announce(): void {
     if (this.#timer !== undefined) this.#seen = this.#read();
     this.#notify();
@@ -96,7 +96,7 @@ export class ChangeWatch {
     for (const listener of [...this.#listeners]) listener(ANYTHING);
   }
 
-  /** Everybody is told once more: their next look says that the store is closed. */
+  /** Notifies all listeners once more: their next read finds the store closed. */
   close(): void {
     for (const listener of [...this.#listeners]) listener(ANYTHING);
     this.#listeners.clear();
@@ -139,7 +139,7 @@ export class ChangeWatch {
 
   #look(): void {
     if (this.#options.place?.isGone() === true) {
-      this.#stop(); // Nothing will change any more; those who read meet the error.
+      this.#stop(); // Nothing will change any more; readers get the error.
       this.#notify();
       return;
     }
@@ -161,7 +161,7 @@ export class ChangeWatch {
     else if (this.#unchangedLooks >= QUIET_LOOKS + UNTOLD_LOOKS) this.#isTold = false;
   }
 
-  /** While somebody writes, looking is cheaper than being told of each write. */
+  /** While others write, polls are cheaper than a notification of each write. */
   #lookOften(times: number): void {
     const wasQuiet = this.#unchangedLooks >= QUIET_LOOKS;
     this.#unchangedLooks = QUIET_LOOKS - times;
@@ -169,7 +169,7 @@ export class ChangeWatch {
     if (wasQuiet) this.#arm();
   }
 
-  /** Asks to be told of the next write to the log, where every commit goes first. */
+  /** Asks for a notification of the next write to the log, where every commit goes first. */
   #listen(): void {
     const { file } = this.#options;
     this.#isNoticed = false;
@@ -196,7 +196,7 @@ export class ChangeWatch {
     try {
       return (this.#dataVersion.get() as { data_version: unknown }).data_version;
     } catch {
-      // Unknown is a change: the listener's own read then meets the error and reports it.
+      // Unknown is a change: the listener's own read then gets the error and reports it.
       return Symbol("unknown");
     }
   }

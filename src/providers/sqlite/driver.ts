@@ -140,7 +140,7 @@ function unescapeRow(row: unknown): unknown {
   return row;
 }
 
-/** Whether a transaction is open, whoever has begun it. */
+/** Whether a transaction is open, begun by the store or by the user. */
 export function isInTransaction(database: SqliteDatabase): boolean {
   const { isTransaction, inTransaction } = database as {
     readonly isTransaction?: unknown;
@@ -218,7 +218,7 @@ export class Connection {
       try {
         this.#database.exec("rollback to duroxide_part; release duroxide_part");
       } catch {
-        // SQLite has rolled back everything itself; whoever ends the transaction finds out.
+        // SQLite has rolled back everything itself; the end of the transaction reports it.
       }
       throw error;
     }
@@ -256,7 +256,7 @@ export class Connection {
    * Moves the log into the file and closes it.
    *
    * Some bindings really close only when the last statement was collected as garbage, and until then
-   * nobody would move the log: whoever copies the file would copy less than there is.
+   * the log would not be moved: a copy of the file would lack the newest commits.
    */
   close(): void {
     this.moveLog();

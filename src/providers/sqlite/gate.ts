@@ -2,8 +2,8 @@
  * One writer of this process at a time: an open transaction of the user lasts, and what the engine
  * wants to write meanwhile waits for its end instead of spinning at the file's lock.
  *
- * I1. Whoever waits gets in in the order of arrival.
- * I2. While nobody is inside, `pass` runs at once, before it returns.
+ * I1. Waiters enter in the order of arrival.
+ * I2. While the gate is free, `pass` runs at once, before it returns.
  */
 
 import { Timer } from "../../foundation/timer.ts";
@@ -49,7 +49,7 @@ export class Gate {
   }
 
   /**
-   * Waits until nobody else is inside. To be followed by {@link leave}.
+   * Waits until the gate is free. To be followed by {@link leave}.
    *
    * @throws ProviderError `store_busy` after the timeout
    */

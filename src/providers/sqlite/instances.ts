@@ -15,7 +15,7 @@ import {
 } from "./rows.ts";
 
 /**
- * An instance is free when nobody holds it or its holder is no longer registered. A node that
+ * An instance is free when it has no holder or its holder is no longer registered. A node that
  * leaves does not touch the rows of what it held, of which there may be any number.
  */
 export const IS_FREE =

@@ -5,7 +5,7 @@
  *     first message of a continued execution gets a negative id and so comes before all others.
  * I2. An id is never used twice.
  * I3. Only unfinished instances have messages.
- * I4. Only free instances have messages that are hidden: whoever holds one may read them all.
+ * I4. Only free instances have hidden messages: the holder of one may read all of them.
  */
 
 import type { CrashRange, QueuedMessage } from "../../provider/provider.ts";
@@ -39,7 +39,7 @@ from ${KEYS}
 cross join messages m on m.instance = k.value
 order by m.instance, m.id`;
 
-// The order of the joins is fixed (cross), so that work is met oldest first through its index.
+// The order of the joins is fixed (cross), so that the index yields the oldest work first.
 const FIND_CLAIMABLE = `
 select m.instance, m.visible_ms as due_ms
 from messages m
@@ -130,7 +130,7 @@ export class Messages {
 
   /** Puts a message before all that wait. (I1) */
   insertFirst(instance: number, visibleMs: number, body: string): QueuedMessage {
-    // Inserted at the end first: that is how an id is drawn which nobody else ever gets. (I2)
+    // Inserted at the end first: that draws an id which no other message ever gets. (I2)
     const { id } = this.insert(instance, visibleMs, body) as { id: number };
     this.#moveFirst.run(id);
     return { id: -id, body };
@@ -166,7 +166,7 @@ export class Messages {
     return toCandidates(this.#findHeld.all(nowMs, node) as Candidate[]);
   }
 
-  /** Hides an instance's messages, so that nobody meets them while it is parked. */
+  /** Hides an instance's messages, so that no claim finds them while it is parked. */
   delay(instance: number, atMs: number): void {
     this.#delay.run(atMs, instance);
   }

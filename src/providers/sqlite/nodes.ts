@@ -4,7 +4,7 @@
  * I1. The rows of a node's code come and go with the node, in the same transaction: what is in
  *     `node_code` belongs to live nodes.
  * I2. A claim that need not ask about code does not: where all live nodes have the same code, or the
- *     claiming one has code for everything, work fits it, or it fits nobody and is anybody's.
+ *     claiming one has code for everything, work fits it, or no node has it and any node may claim it.
  */
 
 import { createHash } from "node:crypto";
@@ -68,7 +68,7 @@ export interface CodeScope {
   readonly takesOrphans: boolean;
 }
 
-/** For those who ask in nobody's name. */
+/** For queries of no particular node. */
 export const ANY_CODE: CodeScope = { node: 0, isAny: true, takesOrphans: true };
 
 /** For {@link FITS_INSTANCE} and {@link FITS_ACTIVITY}. */

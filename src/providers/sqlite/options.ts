@@ -39,9 +39,9 @@ export interface SqliteOptions {
    */
   readonly clock?: Clock | undefined;
   /**
-   * How often to look whether another process has changed the file. After 200 looks without a change
-   * the operating system tells of the next write, and looks become rare, down to one in five seconds;
-   * on Windows, on network and virtual file systems that tell of nothing, and where there are no
+   * How often the store polls for changes of other processes. After 200 polls without a change the
+   * operating system notifies of the next write, and polls become rare, down to one in five seconds;
+   * on Windows, on network and virtual file systems that notify of nothing, and where there are no
    * watches left, five times as rare.
    *
    * @default 10 milliseconds

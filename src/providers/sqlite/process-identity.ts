@@ -1,5 +1,5 @@
 /**
- * Who this process is, so that its neighbours on the machine can prove that it is gone.
+ * The identity of this process, so that others on the machine can prove that it is gone.
  *
  * A process number means something only inside one boot and one process namespace, and is given
  * again after a while: in a container it is nearly always 1. So all of these are compared, and what

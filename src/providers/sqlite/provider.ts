@@ -95,7 +95,7 @@ export class SqliteProvider implements Provider {
     this.#tables = prepareTables(store.connection);
     this.#clockSteps = new ClockSteps(store.connection, settings.clock);
     this.#listing = new Listing(store.connection, this.#tables.instances);
-    const { place, file } = store; // Nobody else can reach the memory of this process.
+    const { place, file } = store; // No other process can reach this memory.
     this.#watch = new ChangeWatch(store.connection, {
       file,
       place,
@@ -380,7 +380,7 @@ export class SqliteProvider implements Provider {
   }
 
   close(): Promise<void> {
-    // Whoever is told of it finds it closed.
+    // Listeners that are notified find the store closed.
     this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }

@@ -189,7 +189,7 @@ export function toProviderError(error: unknown, doing: string, subject: string):
   );
 }
 
-/** SQLite does not say why it could not open a file: a look at any folder needs a descriptor, too. */
+/** SQLite does not say why it could not open a file: reading any folder needs a descriptor, too. */
 function hasNoDescriptors(): boolean {
   try {
     readdirSync("/");

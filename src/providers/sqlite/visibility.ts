@@ -1,7 +1,7 @@
 /**
- * From when on something that is queued may be met.
+ * When a queued row becomes visible to claims.
  *
- * I1. What may be met at once is stored before all times: the time of its writing less a constant.
+ * I1. A row that is visible at once is stored before all times: the time of its writing less a constant.
  *     So a clock that is set back hides none of it, and it is still found oldest first. What waits
  *     for a time is stored as that time.
  */
@@ -11,12 +11,12 @@ const BEFORE_ALL_TIMES_MS = 1_000_000_000_000_000;
 /** A closed interval of stored values. */
 export type VisibleRange = readonly [from: number, to: number];
 
-/** The value to store for what may be met at once, and has waited since a time. (I1) */
+/** The value to store for a row that is visible at once, and has waited since a time. (I1) */
 export function toAlwaysVisible(sinceMs: number): number {
   return sinceMs - BEFORE_ALL_TIMES_MS;
 }
 
-/** The stored values of what may be met now: each is one stretch of an index. */
+/** The stored values of rows that are visible now: each is one range of an index. */
 export function visibleRanges(nowMs: number): readonly [VisibleRange, VisibleRange] {
   return [
     [-Number.MAX_SAFE_INTEGER, -1],
@@ -24,7 +24,7 @@ export function visibleRanges(nowMs: number): readonly [VisibleRange, VisibleRan
   ];
 }
 
-/** Since when something could be met. */
+/** Since when a row has been visible. */
 export function toSinceMs(visibleMs: number): number {
   return visibleMs < 0 ? visibleMs + BEFORE_ALL_TIMES_MS : visibleMs;
 }

@@ -192,7 +192,7 @@ function endInstance(batch: Batch, operation: Operation<"endInstance">): WriteOu
     return claimLost(`the history goes on to event ${last}, beyond ${lastEventId}`);
   }
   if (state.retry_ms > 0) instances.wake(state.seq);
-  activities.removeAll(state.seq); // Those of a history that cannot be read are named by nobody.
+  activities.removeAll(state.seq); // The effects do not name the activities of a history that cannot be read.
   return landTurn(batch, state, undefined, effects);
 }
 
@@ -212,7 +212,7 @@ function completeActivity(batch: Batch, operation: Operation<"completeActivity">
     isResult === true ? activities.remove(claim.key, claim) : activities.removeClaimed(claim);
   if (!isRemoved) return lostActivity(claim);
   const out = new Outbox();
-  // The activity goes even when nobody waits for it any more, or it would be handed out for ever.
+  // The activity goes even when no code waits for it any more, or it would be claimed for ever.
   const undelivered = out.send(batch, batch.tables.instances.readState(claim.key), { body });
   if (undelivered !== undefined) return { kind: undelivered };
   return { kind: "accepted", delivered: out.delivered };
