@@ -155,7 +155,10 @@ class Conversion {
       ...(cause !== undefined &&
         cause !== null &&
         !this.#seen.has(cause) &&
-        depth < CAUSE_DEPTH_MAX && { cause: this.convert(cause, depth + 1) }),
+        depth < CAUSE_DEPTH_MAX && {
+          // The end of the chain says most: a chain that is too long is cut before it.
+          cause: this.convert(depth + 1 < CAUSE_DEPTH_MAX ? cause : endOf(cause), depth + 1),
+        }),
       ...(errors !== undefined && { errors }),
       ...(read(thrown, "isNonRetryable") === true && { isNonRetryable: true }),
     };
@@ -276,6 +279,19 @@ function failureOf(thrown: object): Failure | undefined {
 function userCodeOf(thrown: object): unknown {
   const failure = failureOf(thrown);
   return failure === undefined ? read(thrown, "code") : failure.userCode;
+}
+
+/** The end of a chain of causes; the start of one that never ends. */
+function endOf(cause: unknown): unknown {
+  const seen = new Set<unknown>();
+  let end = cause;
+  while (typeof end === "object" && end !== null && !seen.has(end)) {
+    seen.add(end);
+    const next = read(end, "cause");
+    if (next === undefined || next === null) return end;
+    end = next;
+  }
+  return seen.has(end) ? cause : end;
 }
 
 function isAggregate(value: unknown): boolean {

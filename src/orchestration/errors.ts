@@ -44,7 +44,8 @@ export function toCause(failure: Failure): Error {
       ? new Error(failure.message, options)
       : new AggregateError(failure.errors.map(toCause), failure.message, options);
   error.name = failure.name;
-  if (failure.stack !== undefined) error.stack = failure.stack;
+  // Its own stack lies in the engine and says nothing.
+  error.stack = failure.stack ?? `${failure.name}: ${failure.message}`;
   if (typeof failure.data === "object" && failure.data !== null) Object.assign(error, failure.data);
   if (failure.userCode !== undefined) Object.assign(error, { code: failure.userCode });
   return error;

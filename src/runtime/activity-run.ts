@@ -140,9 +140,18 @@ export class ActivityRun {
   /** Hands the input to the user's function. @returns Its result, encoded */
   async #call(delivery: Delivery, run: (input: never) => unknown): Promise<EncodedValue> {
     const { name } = this.claimed;
-    const returned = await run((await this.#checkInput(delivery.input)) as never);
+    const { input, output } = this.#definition;
+    // Without a schema nothing is awaited but what the function needs: promises cost, each step.
+    const checked: unknown = await (input === undefined
+      ? delivery.input
+      : this.#checkInput(delivery.input));
+    const returned = await run(checked as never);
+    const subject = `the result of activity "${name}"`;
     try {
-      return await this.#encodeResult(returned, `the result of activity "${name}"`);
+      return this.#encode(
+        output === undefined ? returned : await validate(output, returned, subject),
+        subject,
+      );
     } catch (error) {
       throw finalError(error); // The function has done its work: a retry would do it again.
     }
@@ -157,10 +166,8 @@ export class ActivityRun {
     }
   }
 
-  async #encodeResult(returned: unknown, subject: string): Promise<EncodedValue> {
+  #encode(result: unknown, subject: string): EncodedValue {
     const { codec, payloadBytesMax } = this.#settings;
-    const checked = validate(this.#definition.output, returned, subject);
-    const result: unknown = checked instanceof Promise ? await checked : checked;
     if (result === undefined) return undefined;
     const encoded = codec.encode(result, subject);
     assertPayloadSize(encoded, subject, payloadBytesMax);

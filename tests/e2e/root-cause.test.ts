@@ -164,3 +164,26 @@ describe("what user code throws", () => {
     expect(status.rootCause.message).toBe(message);
   });
 });
+
+test("F29 is found behind more levels than are kept", async () => {
+  const deep = defineOrchestration("Deep", async (ctx, level: number): Promise<unknown> =>
+    level === 0
+      ? ctx.scheduleActivity(charge, "error")
+      : ctx.scheduleSubOrchestration("Deep", level - 1),
+  );
+  const store = await SqliteProvider.inMemory();
+  const runtime = await Runtime.start({
+    store,
+    activities: [charge],
+    orchestrations: [deep],
+    logger: silentLogger,
+  });
+  onTestFinished(async () => {
+    await runtime.shutdown();
+    await store.close();
+  });
+  const handle = await new Client(store).startOrchestration("d", deep, 20);
+  await expect(handle.result()).rejects.toMatchObject({
+    rootCause: { name: "CardDeclined", code: "card_declined", limit: 5 },
+  });
+});

@@ -64,7 +64,7 @@ import { type OpenStore, openStore } from "./open-store.ts";
 import { parseOptions, type SqliteOptions, type StoreSettings } from "./options.ts";
 import { type ProcessIdentity, readProcessIdentity } from "./process-identity.ts";
 import { parseStall, toStallNote } from "./stall-note.ts";
-import { toProviderError } from "./store-errors.ts";
+import { isBusy, toProviderError } from "./store-errors.ts";
 import { prepareTables, type Tables } from "./tables.ts";
 import { Transactions } from "./transactions.ts";
 import { applyOperations, isAwaited } from "./write.ts";
@@ -395,11 +395,27 @@ export class SqliteProvider implements Provider {
     return this.#call("read", work, (read) => waitWhileBusy(this.#settings.busyTimeoutMs, read));
   }
 
-  #call<T>(
-    doing: string,
-    work: () => T,
-    wait: (work: () => T) => Promise<T> = (write) => this.#gate.pass(write),
-  ): Promise<T> {
+  #call<T>(doing: string, work: () => T, wait?: (work: () => T) => Promise<T>): Promise<T> {
+    return (
+      this.#callAtOnce(doing, work, wait) ??
+      this.#callInTurn(doing, work, wait ?? ((write) => this.#gate.pass(write)))
+    );
+  }
+
+  /** The common case, without a wait and its promises. @returns Undefined when it has to wait */
+  #callAtOnce<T>(doing: string, work: () => T, wait: unknown): Promise<T> | undefined {
+    if (wait !== undefined || this.#gate.isTaken) return undefined;
+    try {
+      this.#assertOpen();
+      this.#store.place?.assertNowAndThen("reads");
+      return Promise.resolve(work());
+    } catch (error) {
+      if (isBusy(error)) return undefined;
+      return Promise.reject(toProviderError(error, doing, this.#store.subject));
+    }
+  }
+
+  #callInTurn<T>(doing: string, work: () => T, wait: (work: () => T) => Promise<T>): Promise<T> {
     return this.#underWay(async () => {
       try {
         this.#store.place?.assertNowAndThen("reads");
