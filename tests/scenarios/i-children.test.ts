@@ -277,8 +277,8 @@ scenario(
     await expect(world.client.startOrchestration("one", childOf, 1)).rejects.toMatchObject({
       code: "instance_already_exists",
     });
-    const same = await world.client.startOrchestration("one", childOf, 1, { idReuse: "ignore" });
-    expect(same.isNew).toBe(false);
+    const ignored = world.client.startOrchestration("one", childOf, 1, { idReuse: "ignore" });
+    await expect(ignored).rejects.toMatchObject({ code: "instance_already_exists" });
     await handle.raiseEvent("end", "fine");
     expect(await handle.result({ timeout: "10s" })).toBe("fine");
     const again = await world.client.startOrchestration("one", childOf, 4, {
