@@ -33,8 +33,8 @@ describe("errors about instances", () => {
         "orchestration_failed: Orchestration "order-7" failed: it failed 10 times",
         "orchestration_canceled: Orchestration "order-7" was canceled: out of stock",
         "orchestration_canceled: Orchestration "order-7" was canceled",
-        "instance_already_exists: Cannot start instance "order-7": the id is in use by a "Order" that is Pending; choose another id, or pass idReuse "ignore" for a handle on it",
-        "instance_already_exists: Cannot start instance "order-7": the id is in use by a "Order" that is Completed; choose another id, or pass idReuse "replaceFinished" to start anew or "ignore" for a handle on it",
+        "instance_already_exists: Cannot start instance "order-7" as "Order": the id is in use by a "Order" that is Pending; choose another id, or pass idReuse "ignore" for a handle on it",
+        "instance_already_exists: Cannot start instance "order-7" as "Order": the id is in use by a "Order" that is Completed; choose another id, or pass idReuse "replaceFinished" to start anew, or pass idReuse "ignore" for a handle on it",
         "instance_not_found: Cannot read instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
         "instance_not_found: Cannot read execution 3 of instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
       ]
