@@ -111,18 +111,43 @@ export class CommitPipeline {
       return;
     }
     this.#isScheduled = false;
-    void this.#writeBatch();
+    this.#writeBatch();
   };
 
-  async #writeBatch(): Promise<void> {
+  // Each promise costs every step of every instance, so the usual path makes one.
+  #writeBatch(): void {
     const batch = this.#queue.slice(0, this.#batchMax);
     this.#queue = this.#queue.slice(this.#batchMax);
     this.#isWriting = true;
-    const left = await this.#write(batch);
+    const operations = toOperations(batch);
+    this.#write(operations).then(
+      (outcomes) => {
+        this.#onOutcomes(batch, operations, outcomes);
+        this.#onWritten();
+      },
+      (error: unknown) => this.#writeAgain(batch, error),
+    );
+  }
+
+  /** Rejects also where a store throws before it returns a promise. */
+  #write(operations: readonly WriteOperation[]): Promise<readonly WriteOutcome[]> {
+    try {
+      return this.#provider.write(operations);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #writeAgain(batch: readonly Pending[], error: unknown): Promise<void> {
+    const left = await this.#onError(batch, error);
     if (left.length > 0) {
       this.#queue = [...left, ...this.#queue]; // (I5)
       await this.#pause();
     }
+    this.#onWritten();
+  }
+
+  #onWritten(): void {
     this.#isWriting = false;
     if (this.#queue.length > 0) {
       this.#schedule();
@@ -132,23 +157,17 @@ export class CommitPipeline {
     this.#flushed = undefined;
   }
 
-  /** Never rejects. @returns What has to be written again */
-  async #write(batch: readonly Pending[]): Promise<readonly Pending[]> {
-    const operations = batch.map((pending) => pending.operation);
-    let outcomes: readonly WriteOutcome[];
-    try {
-      outcomes = await this.#provider.write(operations);
-    } catch (error) {
-      this.#isUncertain = true;
-      return this.#onError(batch, error);
-    }
+  #onOutcomes(
+    batch: readonly Pending[],
+    operations: readonly WriteOperation[],
+    outcomes: readonly WriteOutcome[],
+  ): void {
     this.commitCount += 1;
     this.#retryDelayMs = RETRY_DELAY_MS_MIN;
     this.#announce(operations, outcomes);
     batch.forEach((pending, i) => {
       pending.resolve(outcomes[i] as WriteOutcome);
     });
-    return [];
   }
 
   #announce(operations: readonly WriteOperation[], outcomes: readonly WriteOutcome[]): void {
@@ -162,7 +181,9 @@ export class CommitPipeline {
     this.#hooks.onUncertain();
   }
 
+  /** Never rejects. @returns What has to be written again */
   async #onError(batch: readonly Pending[], error: unknown): Promise<readonly Pending[]> {
+    this.#isUncertain = true;
     if (isDuroxideError(error) && error.retryable) {
       const nowMs = systemClock.monotonicMs();
       const isLate = (pending: Pending): boolean => nowMs >= pending.retryUntilMs;
@@ -174,9 +195,21 @@ export class CommitPipeline {
       return [];
     }
     for (let i = 0; i < batch.length; i += 1) {
-      const left = await this.#write(batch.slice(i, i + 1)); // (I4)
+      const left = await this.#writeAlone(batch.slice(i, i + 1)); // (I4)
       if (left.length > 0) return [...left, ...batch.slice(i + 1)]; // (I5)
     }
+    return [];
+  }
+
+  async #writeAlone(batch: readonly Pending[]): Promise<readonly Pending[]> {
+    const operations = toOperations(batch);
+    let outcomes: readonly WriteOutcome[];
+    try {
+      outcomes = await this.#provider.write(operations);
+    } catch (error) {
+      return this.#onError(batch, error);
+    }
+    this.#onOutcomes(batch, operations, outcomes);
     return [];
   }
 
@@ -185,4 +218,8 @@ export class CommitPipeline {
     this.#retryDelayMs = Math.min(delayMs * 2, RETRY_DELAY_MS_MAX);
     await host.sleep(toTimerMs(delayMs));
   }
+}
+
+function toOperations(batch: readonly Pending[]): readonly WriteOperation[] {
+  return batch.map((pending) => pending.operation);
 }

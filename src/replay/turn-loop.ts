@@ -53,6 +53,8 @@ export interface WindowTask {
 
 const ROUND_WINDOWS = 128;
 const ROUND_MS = 4;
+/** What is left per round of the windows that an earlier one has used: each costs, also unused. */
+const WANTED_DECAY = 0.9;
 
 export class TurnLoop {
   /** Used as a stack of work to be done next; windows of one task stay together. */
@@ -63,6 +65,8 @@ export class TurnLoop {
   #isArmed = false;
   #roundEndsMs = 0;
   #windowsUsed = 0;
+  /** By the rounds before. */
+  #windowsWanted = 1;
 
   constructor() {
     interceptRejections({
@@ -103,12 +107,15 @@ export class TurnLoop {
     // Oldest first from the end: `pop` is the cheap side of an array.
     this.#ready.reverse();
     this.#roundEndsMs = systemClock.monotonicMs() + ROUND_MS;
-    // Enough for two deliveries each, and more where the last round could have used more.
-    const wanted = Math.max(this.#ready.length * 2, this.#windowsUsed * 2);
-    const windowCount = this.#ready.length === 0 ? 0 : Math.min(wanted, ROUND_WINDOWS);
+    const windowCount = Math.min(
+      Math.max(this.#ready.length, Math.round(this.#windowsWanted)),
+      ROUND_WINDOWS,
+    );
     this.#windowsUsed = 0;
-    for (let i = 0; i < windowCount; i += 1) host.setImmediate(this.#nextWindow);
+    // This macrotask is the first window's.
+    for (let i = 1; i < windowCount; i += 1) host.setImmediate(this.#nextWindow);
     host.setImmediate(this.#endRound);
+    this.#nextWindow();
   };
 
   readonly #nextWindow = (): void => {
@@ -155,9 +162,13 @@ export class TurnLoop {
     this.#lowerGuards = undefined;
     const finished = this.#finished;
     this.#finished = [];
+    const isShort = this.#ready.length > 0;
+    this.#windowsWanted = isShort
+      ? this.#windowsUsed * 2
+      : Math.max(this.#windowsUsed, this.#windowsWanted * WANTED_DECAY);
     this.#ready.reverse();
     this.#isArmed = false;
-    if (this.#ready.length > 0) this.#arm();
+    if (isShort) this.#arm();
     for (const task of finished) task.context.run(() => task.onFinished());
   };
 }

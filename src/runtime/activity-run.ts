@@ -97,15 +97,18 @@ export class ActivityRun {
     return this.#settings.context.run(() => this.#start());
   }
 
-  async #start(): Promise<RunEnd> {
+  #start(): Promise<RunEnd> {
     const { crashes } = this.claimed;
-    if (crashes >= this.#settings.crashesMax)
-      return { kind: "failed", failure: activityPoison(this.claimed, this.#settings.crashesMax) };
+    if (crashes >= this.#settings.crashesMax) {
+      const failure = activityPoison(this.claimed, this.#settings.crashesMax);
+      return Promise.resolve({ kind: "failed", failure });
+    }
     let delivery: Delivery;
     try {
       delivery = this.#read();
     } catch (error) {
-      return { kind: "unreadable", reason: `its data cannot be read (${String(error)})` };
+      const reason = `its data cannot be read (${String(error)})`;
+      return Promise.resolve({ kind: "unreadable", reason });
     }
     const { run, runInTransaction } = this.#definition;
     if (runInTransaction !== undefined) return this.#startTransaction(delivery, runInTransaction);
@@ -113,12 +116,8 @@ export class ActivityRun {
       heartbeatDetails: delivery.heartbeatDetails,
       heartbeat: (details?: unknown) => this.#heartbeat(details),
     });
-    try {
-      const result = await this.#call(delivery, (input) => run(input, context));
-      return { kind: "completed", result };
-    } catch (error) {
-      return { kind: "failed", failure: toFailure(error, "activity_failed") };
-    }
+    // Not an `await`: each promise costs every activity.
+    return this.#call(delivery, (input) => run(input, context)).then(toCompleted, toFailed);
   }
 
   async #startTransaction(
@@ -251,6 +250,14 @@ export class ActivityRun {
     if (outcome.kind !== "accepted") this.abort("lost", true);
     this.#assertWanted();
   }
+}
+
+function toCompleted(result: EncodedValue): RunEnd {
+  return { kind: "completed", result };
+}
+
+function toFailed(error: unknown): RunEnd {
+  return { kind: "failed", failure: toFailure(error, "activity_failed") };
 }
 
 /** Marks an error that comes again however often the activity is tried. */

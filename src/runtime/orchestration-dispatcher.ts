@@ -247,8 +247,9 @@ export class OrchestrationDispatcher {
     if (resident.claim.node === this.#parts.nodes.current) this.#residents.set(resident);
     else resident.isHeld = false;
     for (const message of this.#lateMail.take(resident.key, 0)) this.#receive(resident, message);
-    void this.#runner.onCommitted(resident, first, effects).then((fate) => {
-      this.#afterTurn(resident, fate);
+    const fate = this.#runner.onCommitted(resident, first, effects);
+    void Promise.resolve(fate).then((result) => {
+      this.#afterTurn(resident, result);
     });
   }
 
