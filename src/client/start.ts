@@ -58,7 +58,13 @@ export async function startInstance(
   target: StartTarget,
   options: StartOptions,
 ): Promise<{ readonly isNew: boolean; readonly run: Run }> {
-  const request = await toRequest(connection, target, options);
+  const { orchestration, input } = target;
+  const name = nameOf(orchestration, "orchestration");
+  // What the schema makes of the input is made again where the orchestration runs, so the input
+  // itself is stored.
+  if (typeof orchestration !== "string" && orchestration.input !== undefined)
+    await validate(orchestration.input, input, inputOf(name));
+  const request = toRequest(connection, { ...target, name }, options);
   const outcome =
     options.transaction === undefined
       ? await submit(connection, request)
@@ -83,22 +89,21 @@ async function submit({ hub, retryMs }: Connection, request: StartRequest): Prom
     : outcome;
 }
 
-async function toRequest(
+function inputOf(name: string): string {
+  return `the input of orchestration "${name}"`;
+}
+
+function toRequest(
   connection: Connection,
-  { instanceId, orchestration, input }: StartTarget,
+  { instanceId, name, input }: StartTarget & { readonly name: string },
   options: StartOptions,
-): Promise<StartRequest> {
+): StartRequest {
   assertInstanceId(instanceId);
-  const name = nameOf(orchestration, "orchestration");
   assertKnownOptions(options, START_OPTIONS, "startOrchestration");
   const { version, startAfter, idReuse = "reject" } = options;
   assertChoices(instanceId, version, idReuse);
   const notBeforeMs = startAfter === undefined ? undefined : toNotBeforeMs(startAfter, connection);
-  const subject = `the input of orchestration "${name}"`;
-  // What the schema makes of the input is made again where the orchestration runs, so the input
-  // itself is stored.
-  if (typeof orchestration !== "string") await validate(orchestration.input, input, subject);
-  const encoded = encodeValue(connection, input, subject);
+  const encoded = encodeValue(connection, input, inputOf(name));
   const runId = systemRandom.uuid();
   return {
     instanceId,
