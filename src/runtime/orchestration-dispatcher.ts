@@ -31,7 +31,7 @@ import type { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { toMessage, type ActivityOutcome } from "./activity-outcome.ts";
 import type { DueAlarm } from "./due-alarm.ts";
 import { fromQueue, fromTimer } from "./inbox.ts";
-import { LateMail, type Reader } from "./late-mail.ts";
+import { LateMessages, type Reader } from "./late-messages.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { Parking } from "./parking.ts";
@@ -70,7 +70,7 @@ export class OrchestrationDispatcher {
   readonly #reception: Reception;
   readonly #parking: Parking;
   readonly #residents: ResidentCache;
-  readonly #lateMail = new LateMail();
+  readonly #lateMessages = new LateMessages();
   readonly #line: TurnLine<Resident, WaitingStart>;
   /** The suspect that is being tried. */
   #trial: InstanceKey | undefined;
@@ -191,7 +191,7 @@ export class OrchestrationDispatcher {
         this.#makeReady(resident);
       } else {
         isMissed = true;
-        this.#lateMail.keep(key, message); // (I2)
+        this.#lateMessages.keep(key, message); // (I2)
       }
     }
     if (isMissed) this.#fetchSoon();
@@ -230,12 +230,12 @@ export class OrchestrationDispatcher {
   }
 
   async #start(wanted: WantedStart): Promise<WriteOutcome> {
-    const reader = this.#lateMail.begin();
+    const reader = this.#lateMessages.begin();
     this.#parts.nodes.noteWork();
     try {
       return await this.#starts.take(wanted);
     } finally {
-      this.#lateMail.end(reader);
+      this.#lateMessages.end(reader);
       this.#line.end();
       this.#fill();
     }
@@ -246,7 +246,8 @@ export class OrchestrationDispatcher {
     // The answer to a start may arrive after its node was lost and the instance was claimed anew.
     if (resident.claim.node === this.#parts.nodes.current) this.#residents.set(resident);
     else resident.isHeld = false;
-    for (const message of this.#lateMail.take(resident.key, 0)) this.#receive(resident, message);
+    for (const message of this.#lateMessages.take(resident.key, 0))
+      this.#receive(resident, message);
     const fate = this.#runner.onCommitted(resident, first, effects);
     void Promise.resolve(fate).then((result) => {
       this.#afterTurn(resident, result);
@@ -396,7 +397,7 @@ export class OrchestrationDispatcher {
       return false;
     }
     const crashes = { from: 0, below: trialFrom(this.#parts.settings.crashesMax) };
-    const reader = this.#lateMail.begin();
+    const reader = this.#lateMessages.begin();
     try {
       const { remembered } = this.#residents;
       const request = { node, limit, remembered, crashes };
@@ -405,7 +406,7 @@ export class OrchestrationDispatcher {
       await Promise.all(claimed.map((instance) => this.#adopt(instance, reader)));
       return claimed.length >= limit;
     } finally {
-      this.#lateMail.end(reader);
+      this.#lateMessages.end(reader);
     }
   }
 
@@ -415,7 +416,7 @@ export class OrchestrationDispatcher {
    */
   async #claimTrial(node: NodeId): Promise<void> {
     if (this.#trial !== undefined) return;
-    const reader = this.#lateMail.begin();
+    const reader = this.#lateMessages.begin();
     try {
       const [suspect] = await this.#parts.hub.provider.claimInstances({
         node,
@@ -432,7 +433,7 @@ export class OrchestrationDispatcher {
       await this.#adopt(suspect, reader);
       if (this.#residents.get(key)?.isBusy !== true) this.#endTrial(key);
     } finally {
-      this.#lateMail.end(reader);
+      this.#lateMessages.end(reader);
     }
   }
 
@@ -484,7 +485,7 @@ export class OrchestrationDispatcher {
       resident = received;
       this.#residents.set(resident);
     }
-    const messages = [...claimed.messages, ...this.#lateMail.take(key, reader)];
+    const messages = [...claimed.messages, ...this.#lateMessages.take(key, reader)];
     this.#feed(resident, messages, claimed.dueTimers);
   }
 }

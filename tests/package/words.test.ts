@@ -16,7 +16,7 @@ const GENERATED = [join("docs", "reference", "scenarios.md")];
 
 const pages = ["docs/guide", "docs/operations", "docs/reference"]
   .flatMap((folder) => readdirSync(join(root, folder)).map((file) => join(folder, file)))
-  .concat("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+  .concat("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
   .filter((page) => page.endsWith(".md") && !GENERATED.includes(page));
 
 /** A page without its programs, outputs, comments and quoted names, line by line as before. */
@@ -29,7 +29,7 @@ function proseOf(page: string): string {
 
 /** Rooms whose comments are held as well. */
 const ROOMS =
-  "client effects foundation history observability orchestration provider replay runtime";
+  "client conformance effects foundation history observability orchestration provider providers replay runtime testing";
 
 const sources = ROOMS.split(" ").flatMap((room) =>
   readdirSync(join(root, "src", room), { recursive: true, encoding: "utf8" })

@@ -1,4 +1,4 @@
-/** Several connections to one store: what one writes, the others see, and hear of. */
+/** Several connections to one store: what one writes, the others see and are notified of. */
 
 import type { ConformanceCase } from "../case.ts";
 import { concern } from "../case.ts";

@@ -1,4 +1,4 @@
-/** P4 under load: whatever is asked for at once, nobody gets what another has. */
+/** P4 under load: work that several nodes claim at once goes to one of them. */
 
 import type { ConformanceCase } from "../case.ts";
 import { concern } from "../case.ts";

@@ -98,7 +98,7 @@ export const countedCrashes: readonly ConformanceCase[] = concern("counted crash
     const other = await store.registerNode();
     const held = await store.claimOne({ node: other });
     expectEqual(held.crashes, 2, "the crashes of the instance");
-    // Also while somebody works on it: the next claim is what counts.
+    // Also while a node works on it: the next claim is what counts.
     expectEqual(await store.provider.removeNode(third), false, "a late leave");
     await store.release(held.claim);
     expectMatch(await store.claimOne(), { crashes: 1 }, "the instance");

@@ -1,4 +1,4 @@
-/** Ends that land without a claim, whoever holds the instance. */
+/** Ends that land without a claim, whichever node holds the instance. */
 
 import type { ConformanceCase } from "../case.ts";
 import { concern } from "../case.ts";

@@ -35,7 +35,7 @@ export class BatchWriter {
   readonly #noteTime: (serverMs: number, sentMs: number) => void;
   #batch = 0;
   #lost: LostBatch | undefined;
-  /** What landed in a lost batch, until somebody asks; some never do, and must not be kept for it. */
+  /** What landed in a lost batch, until its caller asks; an operation that is never asked for must not be kept for it. */
   readonly #landed = new WeakMap<WriteOperation, WriteOutcome>();
   #last: Promise<unknown> = Promise.resolve();
 

@@ -2,8 +2,8 @@
  * Asks for work, and does not lose what was claimed when the answer was.
  *
  * I1. A claim carries an id. After a lost answer the same id is asked for again when the same node
- *     next claims the same kind of work: the server hands out what was claimed then, and to nobody who
- *     wanted something else.
+ *     next claims the same kind of work: the server hands out what was claimed then, and only to a
+ *     claim of that kind.
  * I2. An answer says how far the claim came, and the next one of the same node goes on there. Where
  *     that is has a meaning for the server only.
  */

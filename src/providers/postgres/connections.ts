@@ -17,7 +17,7 @@ import { destroyConnection, guardClient, guardPool, isBroken } from "./guard.ts"
 import { isConnectionLost, sqlStateOf } from "./store-errors.ts";
 import { withinLimit } from "./time-limit.ts";
 
-/** What a pool of `pg` has when nobody says otherwise. */
+/** The default of a pool of `pg`. */
 const POOL_SIZE_DEFAULT = 10;
 
 /** What tells a pool that is exhausted from a server that is silent; pools of `pg` have it. */
@@ -109,7 +109,7 @@ export class Connections {
   }
 }
 
-/** A connection that nobody else uses until its release. */
+/** A connection of one user until its release. */
 export class Connection {
   readonly client: PgPoolClient;
   readonly #options: ConnectionsOptions;

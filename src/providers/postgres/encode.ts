@@ -300,7 +300,7 @@ function encodeTimers({ newTimers, cancelledTimers }: TurnEffects): Json {
   };
 }
 
-/** Whether the turn leaves activities for whoever comes first. */
+/** Whether the turn leaves activities that any node may claim. */
 function hasFreeWork({ newActivities }: TurnEffects): boolean {
   return newActivities.some((activity) => !activity.isClaimed);
 }

@@ -1,11 +1,11 @@
 /**
  * Learns of what other processes change.
  *
- * I1. The connection and its timers exist only while somebody listens, and a little longer: who waits
- *     again and again does not connect again and again.
+ * I1. The connection and its timers exist only while there is a listener, and a little longer: a caller
+ *     that waits often does not connect as often.
  * I2. Our own commits are not reported: their news is known in this process already.
  * I3. Whatever may have been missed (before the connection listens, while it was broken, a pooler that
- *     passes nothing on) is made up for: as soon as it listens, and every `pollMs`, everybody is told
+ *     passes nothing on) is made up for: as soon as it listens, and every `pollMs`, every listener is called
  *     to look.
  * I4. A connection that is silently gone is noticed: it is asked every `probeMs`, one question at a
  *     time, and replaced when it does not answer within `PROBE_LIMIT_MS`.
@@ -81,7 +81,7 @@ export class ChangeListener {
     };
   }
 
-  /** Everybody is told once more: their next look says that the store is closed. */
+  /** Every listener is called once more: the next read says that the store is closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#tell(ANYTHING);
@@ -131,7 +131,7 @@ export class ChangeListener {
       this.#version = version;
       return hasChanged;
     } catch {
-      return true; // Unknown is a change: the listener's own call then meets the error and reports it.
+      return true; // Unknown is a change: the listener's own call then gets the error and reports it.
     } finally {
       this.#isPolling = false;
     }
@@ -171,7 +171,7 @@ export class ChangeListener {
       return false;
     } finally {
       client.removeListener("notification", this.#onNotification);
-      connection.destroy(); // Nobody else wants a connection that listens.
+      connection.destroy(); // A connection that listens serves no other purpose.
     }
   }
 

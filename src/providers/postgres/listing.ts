@@ -1,7 +1,7 @@
 /**
  * Finds instances, newest first.
  *
- * Every way stays quick however many instances there are: each is a walk along an index from its end.
+ * Every way stays quick however many instances there are: each scans an index from its end.
  * The one index on (name, status, creation) serves both filters: names are few, so a status is looked
  * up under each name and the findings are merged.
  */
@@ -40,7 +40,7 @@ from @.instances i
 where ${RANGE}
   and ($5::text is null or starts_with(i.id, $5::text))${NEWEST_FIRST}`;
 
-// One step down the index for each name, instead of a walk over all of it.
+// One step down the index for each name, instead of a scan of all of it.
 const FIND_BY_FACTS = `
 with recursive names (name) as (
   (select coalesce($6::text, (select min(n.name) from @.instances n)))
@@ -140,7 +140,7 @@ function toCursor({ createdMs, key }: InstanceRow): string {
   return `${createdMs}-${key}`;
 }
 
-/** Where the walk begins: at the end of the window of time, not at that of the index. */
+/** Where the scan begins: at the end of the window of time, not at that of the index. */
 function toStart(query: ListQuery): readonly [beforeMs: number, beforeSeq: number] {
   const position = parseCursor(query.cursor);
   const { createdBeforeMs = Number.MAX_SAFE_INTEGER } = query;

@@ -5,7 +5,7 @@
  * Boundary: turns the contract's methods into calls of the schema's functions and errors into
  * `ProviderError`s; what happens inside a transaction is written in `schema/`.
  *
- * I1. A batch, a claim, a look for held work: each is one statement, one round trip, one transaction.
+ * I1. A batch, a claim, a read of held work: each is one statement, one round trip, one transaction.
  * I2. Commits, claims, renewals and reads have connections of their own (see `lane.ts`).
  * I3. All times are the server's (see `clock.ts`).
  * I4. An answer that is lost changes nothing (see `batch-writer.ts`, `claimer.ts`, `transactions.ts`).
@@ -384,7 +384,7 @@ export class PostgresProvider implements Provider {
     if (this.#closing !== undefined) return () => undefined;
     const entry = (change: StoreChange): void => listener(change);
     const end = this.#listener.add(entry);
-    // Without notifications nobody else tells this process of its own shared transactions.
+    // Without notifications this process would not learn of its own shared transactions.
     if (!this.#settings.hasNotifications) this.#localListeners.add(entry);
     return () => {
       end();
@@ -393,7 +393,7 @@ export class PostgresProvider implements Provider {
   }
 
   close(): Promise<void> {
-    // Whoever is told of it finds it closed.
+    // Listeners that are notified find the store closed.
     this.#closing ??= Promise.resolve().then(() => this.#close());
     return this.#closing;
   }

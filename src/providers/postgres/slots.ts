@@ -1,7 +1,7 @@
 /**
  * A number of connections that one kind of work may use at once.
  *
- * I1. At most `width` are inside; whoever waits gets in in the order of arrival.
+ * I1. At most `width` are inside; callers enter in the order of arrival.
  */
 
 import { Timer } from "../../foundation/timer.ts";
@@ -47,7 +47,7 @@ export class Slots {
       this.#usedCount -= 1;
       return;
     }
-    // The slot is handed over, not freed: whoever leaves counts for whoever enters.
+    // The slot is handed over, not freed: the slot of the one that leaves counts for the one that enters.
     this.#waiting.delete(next);
     next();
   }

@@ -61,7 +61,7 @@ where id <> $1::uuid`;
 
 /**
  * Takes away the rows of processes that are long gone, and reads the clock and the isolation. Who
- * closes leaves its row: without it, those who look at the list would not see that it ever wrote.
+ * closes leaves its row: without it, readers of the list would not see that it ever wrote.
  */
 export const OPEN = `
 with gone as (

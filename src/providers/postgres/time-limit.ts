@@ -10,7 +10,7 @@ export async function withinLimit<T>(
   answer: Promise<T>,
   onLate: () => Error,
 ): Promise<T> {
-  answer.catch(() => undefined); // When it is too late for it, nobody listens any more.
+  answer.catch(() => undefined); // No caller waits for an answer that is too late.
   return new Promise<T>((resolve, reject) => {
     const timer = new Timer(limitMs, () => {
       reject(onLate());

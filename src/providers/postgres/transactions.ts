@@ -2,9 +2,9 @@
  * Transactions that the user's statements share with the store's operations.
  *
  * I1. A transaction of ours ends exactly once, and after that its object does nothing any more.
- * I2. When the answer to `commit` is lost, the server is asked what became of the transaction: nobody
- *     is told that something failed that has landed, or the other way round.
- * I3. The operations of a shared transaction wake everybody after its commit, this process too: the
+ * I2. When the answer to `commit` is lost, the server is asked what became of the transaction: no
+ *     caller gets an error for what has landed, nor success for what has not.
+ * I3. The operations of a shared transaction wake every process after its commit, this one too: the
  *     notification is part of the transaction.
  * I4. Transactions leave the connections alone that commits, claims and renewals need: as many as
  *     fit beside those are open at once, the others wait.

@@ -34,7 +34,7 @@ const QUIET_FACTOR = 5;
 const TOLD_LOOK_MS = 5_000;
 /** Windows may tell of a write to an open file only when it is closed. */
 const IS_TOLD = process.platform !== "win32";
-/** Quiet looks after which a change that no notice came with proves that none come: 0.75 s by default. */
+/** Polls without a notice after which a change that no notice came with proves that none come: 0.75 s by default. */
 const UNTOLD_LOOKS = 4;
 
 /** The file does not say what has changed. */

@@ -40,7 +40,7 @@ export function toFilter(
 
 /** Whether {@link claimInstances} would find anything; needs no write lock. */
 export function hasClaimableInstance(tables: Tables, nowMs: number, filter: WorkFilter): boolean {
-  // Suspects are few and mostly there are none: all other work must not be walked over to say so.
+  // Suspects are few and mostly there are none: all other work must not be scanned to say so.
   const { from } = filter.crashes;
   if (from > 0 && !tables.instances.hasCrashed(from)) return false;
   return (

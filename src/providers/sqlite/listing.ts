@@ -5,7 +5,7 @@
  * both filters: names are few, so a status is looked up under each name, and newest-first merges
  * what is found. A second index on status alone would be paid for by every instance, twice.
  *
- * Where times are asked for, the index on them is walked, and age is the time of creation. Otherwise
+ * Where times are asked for, the index on them is scanned, and age is the time of creation. Otherwise
  * it is the number of the row, which is nearly the same: a clock may go back.
  */
 
@@ -74,7 +74,7 @@ where id >= ?
   and id < ${END_OF_ALL}
 limit ${FEW_ROWS_MAX + 1}`;
 
-// One step down the index for each name, instead of a walk over all of it.
+// One step down the index for each name, instead of a scan of all of it.
 const READ_NAMES = `
 with recursive names (name) as (
   select min(name)

@@ -2,13 +2,13 @@
  * Functions that apply a whole batch of operations: one call, one transaction, one round trip.
  * `@` stands for the quoted schema name.
  *
- * F1. All instances that a batch may meet are locked first, in the order of their numbers, so that
+ * F1. All instances that a batch may change are locked first, in the order of their numbers, so that
  *     two batches do not wait for each other in a circle. Ids that are new cannot be locked: two
- *     processes that start the same ones in different order meet a deadlock, and one tries again.
+ *     processes that start the same ones in different order run into a deadlock, and one tries again.
  * F2. A batch carries its number. One that has landed already, because its answer was lost, answers
  *     again and does nothing (P7); one that is still under way is waited for.
- * F3. Others are told at most once per commit.
- * F4. Nobody waits for a lock for longer than `lock_timeout`: a transaction of a user that stays open
+ * F3. Others are notified at most once per commit.
+ * F4. No batch waits for a lock for longer than `lock_timeout`: a transaction of a user that stays open
  *     must not collect connections that wait for it, and renewals come after what waits.
  *
  * The operations come as JSON arrays and objects with short keys; `encode.ts` is their other half.

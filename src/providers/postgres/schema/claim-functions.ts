@@ -2,7 +2,7 @@
  * Functions that hand work to nodes, and those that keep the list of nodes. `@` stands for the quoted
  * schema name.
  *
- * F1. A claim skips rows that others are claiming (`skip locked`): nobody waits, nobody gets twice.
+ * F1. A claim skips rows that others are claiming (`skip locked`): no claim waits, and no row is claimed twice.
  * F2. What is claimed is read in a statement of its own, after the lock: a message that was committed
  *     while the claim was looking is seen by it.
  * F3. A claim carries an id of its own. When its answer was lost, the same id asked for again hands
@@ -11,22 +11,22 @@
  * F5. What is due for one instance is read by the instance (`+ 0` keeps the index on times out of it):
  *     however much is due for others, it is not looked at.
  * F6. Suspects (work with crashes behind it) are few, and mostly there are none: an index of their
- *     own says so, and all other work is not walked over.
+ *     own says so, and all other work is not scanned.
  * F7. A crash counts for activities that a node held, and for instances that it held and that have a
  *     turn to do; what rests in memory is no delivery. Rows name the nodes that they count, so that a
- *     node that is heard of again can be taken back.
+ *     node that comes back can be taken out.
  * F8. An index keeps entries of what was claimed until the server may remove them: with a long
- *     transaction of anybody in the database that takes as long as it lasts. A claim that found all
+ *     transaction in the database that takes as long as it lasts. A claim that found all
  *     that it asked for answers with a mark, how far it came, and the next one of its node goes on
- *     there. It walks from the start again when it finds too little from the mark on, and when no
- *     claim has done so for WHOLE_WALK_MS: so long, at most, wait rows that come to lie before the
+ *     there. It scans from the start again when it finds too little from the mark on, and when no
+ *     claim has done so for WHOLE_SCAN_MS: so long, at most, wait rows that come to lie before the
  *     mark (a node left, a commit was late, a lock was released), and only while others wait too.
  */
 
 import { INSTANCE_JSON } from "./instance-json.ts";
 import { PLAN_SETTINGS } from "./plan-settings.ts";
 
-const WHOLE_WALK_MS = 5_000;
+const WHOLE_SCAN_MS = 5_000;
 /** Before all times and numbers. */
 const START = "(-9223372036854775807)";
 
@@ -42,20 +42,20 @@ function fits(kind: "o" | "a", row: string, version: string): string {
 // Suspects and all others (F6): plans are made for all parameters, so what a partial index needs is
 // written out, and `+ 0` keeps the index on times out of it.
 
-/** Where a walk begins: a mark is the time of the last whole walk, then a key of the index (F8). */
-function wholeWalk(keyLength: number): string {
+/** Where a scan begins: a mark is the time of the last whole scan, then a key of the index (F8). */
+function wholeScan(keyLength: number): string {
   return `array[v_now, ${Array.from({ length: keyLength }, () => START).join(", ")}]`;
 }
 
 /** Picks from the mark on, and from the start if that is too little (F8). */
 function pickFromMark(pick: string, count: string, keyLength: number): string {
   return `      v_mark := case
-        when p_mark[1] between v_now - ${WHOLE_WALK_MS} and v_now then p_mark else ${wholeWalk(keyLength)}
+        when p_mark[1] between v_now - ${WHOLE_SCAN_MS} and v_now then p_mark else ${wholeScan(keyLength)}
       end;
       loop
 ${pick}
         exit when ${count} = p_limit or v_mark[2] = ${START};
-        v_mark := ${wholeWalk(keyLength)};
+        v_mark := ${wholeScan(keyLength)};
       end loop;
       v_mark := case when ${count} = p_limit then v_mark[1] || v_last end;`;
 }

@@ -33,7 +33,7 @@ end
 $$;
 
 -- For those who look at the list of writers because they get no notifications: something has
--- changed outside of any batch. A row for each connection: nobody waits for it, and there are no
+-- changed outside of any batch. A row for each connection: no write waits for it, and there are no
 -- more rows than connections.
 create function @.touch() returns void language sql as $$
   insert into @.writers as w (id, batch, at_ms)

@@ -304,7 +304,7 @@ begin
     return;
   end if;
   perform @.write_turn(i.seq, null, v_effects, p_now);
-  -- Those of a history that cannot be read are named by nobody.
+  -- A history that cannot be read names none.
   delete from @.activities a where a.instance = i.seq;
   update @.instances n set
     name = coalesce(v_change ->> 'n', n.name),

@@ -5,11 +5,11 @@
  * `instances.seq`, which is never reused. There are no foreign keys: each deletion is written out,
  * and a check per inserted row would be paid for ever.
  *
- * T1. `instances.ready_ms` says since when (or from when on) an instance that nobody holds has work;
- *     null: it has none. So a claim is one walk along one small index, whatever else is stored.
+ * T1. `instances.ready_ms` says since when (or from when on) an instance without a claim has work;
+ *     null: it has none. So a claim is one scan of one small index, whatever else is stored.
  * T2. Every change of `owner`, `ready_ms` or the queue of an instance holds the lock of its row.
  * T3. `owner` always names a registered node: a node that leaves lets go of everything in the
- *     transaction in which it leaves. Whoever writes an owner holds a key-share lock on the node.
+ *     transaction in which it leaves. A function that writes an owner holds a key-share lock on the node.
  */
 
 /**

@@ -3,7 +3,7 @@
  * schema name.
  *
  * F1. Rows that a list names are looked up one by one (`lateral ... for update` keeps the planner from
- *     joining the other way round). Queues are empty when plans are made: a join that walks all rows of
+ *     joining the other way round). Queues are empty when plans are made: a join that scans all rows of
  *     an instance for each name is cheap then, and ruins a wide fan-out.
  * F2. They are removed by their place. A place is one row of one machine only, so the instance is named
  *     as well; `+ 0` keeps its index out of it, along which each row would be compared with each place.

@@ -12,17 +12,17 @@ import type { InstanceKey, QueuedMessage } from "../provider/provider.ts";
 /** Names a reader: a claim or a start that is under way. */
 export type Reader = number;
 
-interface Letter {
+interface LateMessage {
   /** The youngest reader when it arrived. */
   readonly after: Reader;
   readonly message: QueuedMessage;
 }
 
-export class LateMail {
+export class LateMessages {
   /** Oldest first. */
   readonly #readers = new Set<Reader>();
-  /** Those with the oldest last letter first. */
-  readonly #byKey = new Map<InstanceKey, Letter[]>();
+  /** Those with the oldest last message first. */
+  readonly #byKey = new Map<InstanceKey, LateMessage[]>();
   #youngest: Reader = 0;
 
   /** Instances with kept messages. */
@@ -39,26 +39,26 @@ export class LateMail {
 
   keep(key: InstanceKey, message: QueuedMessage): void {
     if (this.#readers.size === 0) return;
-    const letters = this.#byKey.get(key) ?? [];
+    const kept = this.#byKey.get(key) ?? [];
     this.#byKey.delete(key);
-    this.#byKey.set(key, letters);
-    letters.push({ after: this.#youngest, message });
+    this.#byKey.set(key, kept);
+    kept.push({ after: this.#youngest, message });
   }
 
   /** What the reader has to take in with the instance (I1). */
   take(key: InstanceKey, reader: Reader): QueuedMessage[] {
-    const letters = this.#byKey.get(key);
-    if (letters === undefined) return [];
+    const kept = this.#byKey.get(key);
+    if (kept === undefined) return [];
     this.#byKey.delete(key);
-    return letters.filter(({ after }) => after >= reader).map(({ message }) => message);
+    return kept.filter(({ after }) => after >= reader).map(({ message }) => message);
   }
 
   /** Everything that the reader brought is in memory. */
   end(reader: Reader): void {
     this.#readers.delete(reader);
     const [oldest = Number.POSITIVE_INFINITY] = this.#readers;
-    for (const [key, letters] of this.#byKey) {
-      if ((letters.at(-1)?.after ?? 0) >= oldest) return;
+    for (const [key, kept] of this.#byKey) {
+      if ((kept.at(-1)?.after ?? 0) >= oldest) return;
       this.#byKey.delete(key); // (I2)
     }
   }
