@@ -7,6 +7,7 @@
 
 import { UsageError } from "../../foundation/errors.ts";
 import type { Driver, DriverTarget, PgPool } from "./driver.ts";
+import { findMisfit } from "./pool-shape.ts";
 
 /** What is known of a server and a database. */
 export interface Address {
@@ -40,12 +41,8 @@ export function assertTarget(target: unknown): asserts target is string | PgPool
     assertUrl(target);
     return;
   }
-  if (typeof (target as Partial<PgPool> | null | undefined)?.connect === "function") return;
-  throw badTarget(
-    target === undefined
-      ? "its URL is undefined: an environment variable may not be set"
-      : `its target is ${target === null ? "null" : `a value of type ${typeof target}`}`,
-  );
+  const misfit = findMisfit(target);
+  if (misfit !== undefined) throw badTarget(misfit.is, misfit.advice);
 }
 
 /** Where the driver will connect to. @throws UsageError `invalid_argument` (A1) */

@@ -14,6 +14,7 @@ import { systemClock } from "../../foundation/clock.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import type { PgPool, PgPoolClient, PgQuery, PgResult } from "./driver.ts";
 import { destroyConnection, guardClient, guardPool, isBroken } from "./guard.ts";
+import { isEnded } from "./pool-shape.ts";
 import { isConnectionLost, sqlStateOf } from "./store-errors.ts";
 import { withinLimit } from "./time-limit.ts";
 
@@ -83,8 +84,11 @@ export class Connections {
   }
 
   #assertOpen(): void {
-    if (!this.#isClosed) return;
-    throw new ProviderError("closed", `Cannot use ${this.#options.subject}: it is closed`, {
+    if (!this.#isClosed && !isEnded(this.#pool)) return;
+    const is = this.#isClosed
+      ? "it is closed"
+      : "its pool has been ended; end a pool after the store is closed";
+    throw new ProviderError("closed", `Cannot use ${this.#options.subject}: ${is}`, {
       retryable: false,
     });
   }

@@ -54,8 +54,13 @@ export function guardPool(pool: PgPool): void {
   if (isClass(Client)) insides.Client = guarding(Client);
   // An idle connection that breaks reports here; the next query opens another one.
   pool.on("error", () => undefined);
-  pool.on("connect", guardClient);
-  pool.on("acquire", guardClient);
+  pool.on("connect", guardIfAny);
+  pool.on("acquire", guardIfAny);
+}
+
+/** A pool that is wrapped may report clients without naming them; what throws here ends the process. */
+function guardIfAny(client: PgClient | undefined): void {
+  if (client !== undefined) guardClient(client);
 }
 
 function isClass(Client: ClientClass | undefined): Client is ClientClass {
