@@ -127,15 +127,18 @@ export interface ValidationIssue {
   readonly path: string;
 }
 
+/** All of them in one line. */
+export function describeIssues(issues: readonly ValidationIssue[]): string {
+  return issues.map((i) => (i.path === "" ? i.message : `${i.path}: ${i.message}`)).join("; ");
+}
+
 /** A value does not satisfy the schema of the definition that it was meant for. */
 export class ValidationError extends DuroxideError {
   override readonly name = "ValidationError";
   readonly issues: readonly ValidationIssue[];
 
   constructor(subject: string, issues: readonly ValidationIssue[]) {
-    const list = issues
-      .map((i) => (i.path === "" ? i.message : `${i.path}: ${i.message}`))
-      .join("; ");
+    const list = describeIssues(issues);
     super(
       "validation_failed",
       `Cannot accept ${subject}: its schema rejects the value (${list}); pass a value that satisfies the schema`,

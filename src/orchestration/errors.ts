@@ -192,17 +192,20 @@ export interface Divergence {
   /** The nearest line of user code. */
   readonly source?: string | undefined;
   readonly stack?: string | undefined;
+  /** What the function threw where history goes on, as the `cause` of the error. */
+  readonly cause?: unknown;
 }
 
 /** The code does not do what its history says, or does something that cannot be replayed. */
 export class NondeterminismError extends DuroxideError {
   override readonly name = "NondeterminismError";
-  readonly divergence: Divergence;
+  readonly divergence: Omit<Divergence, "cause">;
 
-  constructor(divergence: Divergence) {
+  constructor({ cause, ...divergence }: Divergence) {
     super(divergence.code, divergence.message, {
       category: "configuration" satisfies ErrorCategory,
       details: divergence,
+      cause,
     });
     this.divergence = divergence;
     if (divergence.stack !== undefined) this.stack = divergence.stack;

@@ -1,16 +1,16 @@
 /** What a divergence says: one sentence with the event id, both sides, and what to do. */
 
-import { isDuroxideError } from "../foundation/errors.ts";
 import { OPERATIONS_AT_ONCE_MAX } from "../foundation/limits.ts";
 import { describeEvent } from "../history/describe.ts";
-import type { EncodedValue, RecordedEvent, TerminalEvent } from "../history/event.ts";
+import type { RecordedEvent } from "../history/event.ts";
 import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
-import type { Comparison } from "./action.ts";
+import { describeAction, type Action } from "./action.ts";
 import type { Misfit } from "./admission.ts";
-import type { Execution, FunctionEnd } from "./execution.ts";
+import type { Execution } from "./execution.ts";
+import { reportEnd, type FunctionEnd } from "./function-end.ts";
 import type { OperationKind } from "./operation.ts";
 
-/** Where the code went on although history shows that it should be elsewhere. */
+/** Where the code is elsewhere than history shows. */
 export interface Mismatch {
   /** What history has. */
   readonly event: RecordedEvent;
@@ -20,12 +20,21 @@ export interface Mismatch {
   readonly source: string | undefined;
   /** What history has there, if it is not the event itself. */
   readonly expected?: string;
+  /** The function has ended: what it threw is the fault, and to be mended. */
+  readonly end?: FunctionEnd | undefined;
 }
+
+const RESTORE =
+  "restore the code that wrote this history, or register the change as a new version; " +
+  "if the code has not changed, it depends on something else than its input and history: a variable outside " +
+  "of the function, an object that was changed after it was passed, the environment";
 
 /** Code and history disagree. */
 export function mismatch(instanceId: string, found: Mismatch): NondeterminismError {
-  const { event, actual, source } = found;
+  const { event, actual } = found;
   const expected = found.expected ?? describeEvent(event);
+  const report = found.end && reportEnd(found.end);
+  const source = report?.source ?? found.source;
   return new NondeterminismError({
     code: "nondeterminism",
     eventId: event.eventId,
@@ -35,10 +44,34 @@ export function mismatch(instanceId: string, found: Mismatch): NondeterminismErr
     message:
       `Cannot replay "${instanceId}": at event ${event.eventId} history has ${expected}, ` +
       `but the code did ${actual}${source === undefined ? "" : ` (${source})`}; ` +
-      "restore the code that wrote this history, or register the change as a new version; " +
-      "if the code has not changed, it depends on something else than its input and history: a variable outside " +
-      "of the function, an object that was changed after it was passed, the environment",
+      (report?.advice ?? RESTORE),
+    cause: report?.cause,
   });
+}
+
+/** The code has nothing where history has something. */
+export function missing(
+  execution: Execution,
+  event: RecordedEvent,
+  what: string,
+): NondeterminismError {
+  const { instanceId, end, lastSource: source } = execution;
+  const actual =
+    end === undefined ? what : `${what}: the function had ended, it ${reportEnd(end).what}`;
+  return mismatch(instanceId, { event, actual, source, end });
+}
+
+/** The code has something else where history has a schedule. */
+export function otherAction(
+  { instanceId, end }: Execution,
+  event: RecordedEvent,
+  { draft, source }: Action,
+): NondeterminismError {
+  // What the code does on its way out, such as a custom status, is not what has to be mended.
+  if (end?.kind !== "threw")
+    return mismatch(instanceId, { event, actual: describeAction(draft), source });
+  const actual = `${describeAction(draft)} and then ended, it ${reportEnd(end).what}`;
+  return mismatch(instanceId, { event, actual, source, end });
 }
 
 /** The history contradicts itself. */
@@ -122,7 +155,7 @@ export function endlessTurn(execution: Execution, source: string | undefined): D
 
 /** A bug of ours must not end the host: it parks the instance and says so. */
 export function toDivergence(error: unknown, instanceId: string): Divergence {
-  if (error instanceof NondeterminismError) return error.divergence;
+  if (error instanceof NondeterminismError) return { ...error.divergence, cause: error.cause };
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return {
     code: "history_corrupt",
@@ -130,37 +163,4 @@ export function toDivergence(error: unknown, instanceId: string): Divergence {
     message: `Cannot run a turn of "${instanceId}": the engine contradicts itself (${message}); please report it`,
     stack,
   };
-}
-
-/** How the function ended, in words. */
-export function describeEnd(end: FunctionEnd | undefined): string {
-  if (end === undefined) return "went on";
-  if (end.kind !== "threw") return end.kind;
-  const { error } = end;
-  const thrown =
-    error instanceof Error || isDuroxideError(error)
-      ? `${error.name}: ${error.message}`
-      : `a value of type ${typeof error}`;
-  return `threw ${thrown}`;
-}
-
-/** Whether the function ended as it is recorded. */
-export function isSameEnd(
-  recorded: TerminalEvent<EncodedValue>,
-  end: FunctionEnd | undefined,
-  isSame: Comparison,
-): boolean {
-  switch (recorded.kind) {
-    case "OrchestrationCompleted":
-      return end?.kind === "returned" && isSame(end.output, recorded.output);
-    case "OrchestrationContinuedAsNew":
-      return (
-        end?.kind === "continuedAsNew" &&
-        isSame(end.input, recorded.input) &&
-        end.version === recorded.version
-      );
-    case "OrchestrationFailed":
-      // Other failures (poison, a damaged store) came over the code from outside.
-      return end?.kind === "threw" || recorded.failure.code !== "orchestration_failed";
-  }
 }

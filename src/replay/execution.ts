@@ -27,6 +27,7 @@ import type { InputPolicy, OrchestrationDefinition } from "../orchestration/defi
 import { NondeterminismError, type Divergence } from "../orchestration/errors.ts";
 import { endlessTurn } from "./divergence.ts";
 import type { Action, ActionDraft, ActionEvent } from "./action.ts";
+import type { FunctionEnd } from "./function-end.ts";
 import type { GuardMode } from "./guards.ts";
 import { KeyValueView, type KeyValueEntry } from "./kv-view.ts";
 import { Ledger } from "./ledger.ts";
@@ -46,16 +47,6 @@ export interface TraceLine {
   readonly message: string;
   readonly fields: TraceFields | undefined;
 }
-
-/** How the function ended. */
-export type FunctionEnd =
-  | { readonly kind: "returned"; readonly output: EncodedValue }
-  | { readonly kind: "threw"; readonly error: unknown }
-  | {
-      readonly kind: "continuedAsNew";
-      readonly input: EncodedValue;
-      readonly version: string | undefined;
-    };
 
 export interface ExecutionOptions {
   readonly definition: OrchestrationDefinition;
@@ -202,22 +193,25 @@ export class Execution implements OperationOwner {
     this.customStatus = event.customStatus;
     const { run, input, output, name } = this.#definition;
     const context = LiveContext.create(this, this.#rootScope);
-    const body = async (): Promise<EncodedValue> => {
+    let hasBegun = false;
+    const body = async (): Promise<FunctionEnd> => {
       const decoded: unknown = validateSync(
         input,
         this.decode(event.input),
         `the input of orchestration "${name}"`,
       );
-      const result = await run(context, decoded as never);
+      hasBegun = true;
+      const value: unknown = await run(context, decoded as never);
       const subject = `the output of orchestration "${name}"`;
-      return this.encode(validateSync(output, result, subject), subject);
+      const encoded = this.encode(validateSync(output, value, subject), subject);
+      return { kind: "returned", output: encoded, value };
     };
     body().then(
-      (value) => {
-        this.#finish({ kind: "returned", output: value });
+      (end) => {
+        this.#finish(end);
       },
       (error: unknown) => {
-        this.#finish({ kind: "threw", error });
+        this.#finish({ kind: "threw", error, isInputRefused: !hasBegun });
       },
     );
   }

@@ -7,8 +7,9 @@ import { describeEvent } from "../history/describe.ts";
 import type { EncodedValue, RecordedEvent, TerminalEvent } from "../history/event.ts";
 import { NondeterminismError } from "../orchestration/errors.ts";
 import { describeAction } from "./action.ts";
-import { describeEnd, foreignAwait, isSameEnd, mismatch } from "./divergence.ts";
+import { foreignAwait, mismatch } from "./divergence.ts";
 import type { Execution } from "./execution.ts";
+import { describeEnd, isSameEnd } from "./function-end.ts";
 
 /** What a turn found in history. */
 export interface ReplayedTurn {
@@ -33,6 +34,7 @@ export function assertFaithful(execution: Execution, turn: ReplayedTurn): void {
       expected: `${describeEvent(turn.endedBefore)} and then a function that goes on`,
       actual: `an end: it ${describeEnd(execution.end)}`,
       source: execution.lastSource,
+      end: execution.end,
     });
   }
   if (execution.end === undefined && !turn.isStopped && !waitsForSomething(execution))
@@ -56,5 +58,10 @@ function assertSameEnd(
     throw mismatch(instanceId, { event: recorded, actual, source: extra.source });
   }
   if (!isStopped && !isSameEnd(recorded, end, execution.isSame))
-    throw mismatch(instanceId, { event: recorded, actual: describeEnd(end), source: lastSource });
+    throw mismatch(instanceId, {
+      event: recorded,
+      actual: describeEnd(end),
+      source: lastSource,
+      end,
+    });
 }

@@ -7,6 +7,8 @@
  * that the user has called, or known by the names of our classes.
  */
 
+import { rootCauseOf, type Failure } from "../history/failure.ts";
+
 /** A function that user code calls directly. */
 export type Boundary = (...args: never[]) => unknown;
 
@@ -37,6 +39,11 @@ export function findUserFrame(stack: string | undefined): string | undefined {
     if (frame !== undefined && !isOwn(frame) && !isForeign(frame)) return frame;
   }
   return undefined;
+}
+
+/** The line of user code that what was thrown comes from, its root cause first. */
+export function findFailureSource(failure: Failure): string | undefined {
+  return findUserFrame(rootCauseOf(failure).stack) ?? findUserFrame(failure.stack);
 }
 
 /** Frames of what calls listeners, in Node, Bun and Deno. */

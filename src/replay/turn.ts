@@ -23,20 +23,16 @@ import {
 } from "../history/event.ts";
 import type { Failure } from "../history/failure.ts";
 import type { InstanceMessage } from "../history/message.ts";
-import {
-  ActivityError,
-  type NondeterminismError,
-  SubOrchestrationError,
-  type Divergence,
-} from "../orchestration/errors.ts";
-import { describeAction, isActionEvent, isMatch, type ActionEvent } from "./action.ts";
+import { ActivityError, SubOrchestrationError, type Divergence } from "../orchestration/errors.ts";
+import { isActionEvent, isMatch, type ActionEvent } from "./action.ts";
 import { Admitter, toStartedEvent, type DroppedMessage } from "./admission.ts";
 import { concludeTurn, type TurnConclusion } from "./conclusion.ts";
 import {
   corruptHistory,
-  mismatch,
+  missing,
   orphanCompletion,
   orphanMessage,
+  otherAction,
   toDivergence,
 } from "./divergence.ts";
 import type { Execution } from "./execution.ts";
@@ -450,23 +446,14 @@ class Turn implements WindowTask {
     }
     // Before a terminal event the engine itself cancels what is left.
     if (this.#recordedEnd !== undefined) return;
-    throw this.#mismatch(event, "no such cancellation", undefined);
+    throw missing(this.#execution, event, "no such cancellation");
   }
 
   #match(event: ActionEvent): void {
     const execution = this.#execution;
     const action = execution.actions.shift();
-    if (action === undefined) {
-      const what =
-        execution.end === undefined ? "nothing more" : "nothing more: the function had ended";
-      throw this.#mismatch(event, what, execution.lastSource);
-    }
-    if (!isMatch(action, event, execution.isSame))
-      throw this.#mismatch(event, describeAction(action.draft), action.source);
+    if (action === undefined) throw missing(execution, event, "nothing more");
+    if (!isMatch(action, event, execution.isSame)) throw otherAction(execution, event, action);
     execution.bind(action, event);
-  }
-
-  #mismatch(event: RecordedEvent, actual: string, source: string | undefined): NondeterminismError {
-    return mismatch(this.#execution.instanceId, { event, actual, source });
   }
 }

@@ -1,10 +1,10 @@
 /** Log lines about what failed: visible without asking, once for each attempt and each instance. */
 
-import { describePath, rootCauseOf, type Failure } from "../history/failure.ts";
+import { describePath, type Failure } from "../history/failure.ts";
 import type { Logger, LogFields } from "../observability/logger.ts";
 import type { ClaimedActivity } from "../provider/provider.ts";
 import type { TurnOutcome } from "../replay/conclusion.ts";
-import { findUserFrame } from "../replay/source.ts";
+import { findFailureSource } from "../replay/source.ts";
 import type { ActivityOutcome } from "./activity-outcome.ts";
 
 /** Longest message of a failure in a line, in UTF-16 units. */
@@ -35,7 +35,7 @@ export function logInstanceFailure(
 }
 
 function toFields(failure: Failure): LogFields {
-  const source = findUserFrame(rootCauseOf(failure).stack) ?? findUserFrame(failure.stack);
+  const source = findFailureSource(failure);
   return {
     error: `${failure.name}: ${describePath(failure).slice(0, MESSAGE_LENGTH_MAX)}`,
     ...(failure.userCode !== undefined && { errorCode: failure.userCode }),

@@ -156,7 +156,7 @@ const rows: readonly Row[] = [
     name: "S060 a function that ends where history has a schedule",
     history: [activity("A")],
     code: () => "done",
-    expected: { eventId: 2, actual: "nothing more: the function had ended" },
+    expected: { eventId: 2, actual: "nothing more: the function had ended, it returned a string" },
   },
   {
     name: "S061 a duplicated schedule event",
@@ -302,7 +302,7 @@ const rows: readonly Row[] = [
       await a;
       return "early";
     },
-    expected: { eventId: 4, actual: "an end: it returned" },
+    expected: { eventId: 4, actual: "an end: it returned a string" },
   },
   {
     name: "R13 a function that returns at the last recorded event",
@@ -313,13 +313,17 @@ const rows: readonly Row[] = [
       await a;
       return "early";
     },
-    expected: { eventId: 4, actual: "an end: it returned" },
+    expected: { eventId: 4, actual: "an end: it returned a string" },
   },
   {
     name: "R13 a returned value that differs from the recorded one",
     history: [{ kind: "OrchestrationCompleted", output: encode("old") }],
     code: () => "new",
-    expected: { eventId: 2, expected: 'OrchestrationCompleted with "old"', actual: "returned" },
+    expected: {
+      eventId: 2,
+      expected: 'OrchestrationCompleted with "old"',
+      actual: "returned a string",
+    },
   },
   {
     name: "R13 a failure where history has a result",
@@ -348,7 +352,7 @@ const rows: readonly Row[] = [
     name: "R13 a continue-as-new with another input",
     history: [{ kind: "OrchestrationContinuedAsNew", input: encode(1) }],
     code: (ctx: Ctx) => ctx.continueAsNew(2),
-    expected: { eventId: 2, actual: "continuedAsNew" },
+    expected: { eventId: 2, actual: "continued as new" },
   },
 ];
 
