@@ -2,10 +2,10 @@
 
 import { inspect } from "node:util";
 
-import { UsageError } from "duroxide-ts";
+import { Client, defineOrchestration, UsageError } from "duroxide-ts";
 import { PostgresProvider } from "duroxide-ts/postgres";
 import pg from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { freshDatabase } from "../support/postgres.ts";
 
@@ -82,5 +82,137 @@ test("F41 a pool that is ended before its store says so", async () => {
     message: expect.stringMatching(
       /^Cannot use schema "duroxide" .*: its pool has been ended; end a pool after the store is closed$/,
     ) as string,
+  });
+});
+
+const echo = defineOrchestration("Echo", async (_ctx, text: string) => text);
+
+interface World {
+  readonly pool: pg.Pool;
+  readonly client: Client;
+}
+
+async function openWorld(): Promise<World> {
+  const pool = new pg.Pool({ connectionString: await freshDatabase() });
+  onTestFinished(() => pool.end());
+  const store = await PostgresProvider.connect(pool);
+  onTestFinished(() => store.close());
+  const client = new Client(store);
+  await client.startOrchestration("there", echo, "x");
+  return { pool, client };
+}
+
+/** A driver that does not say how its transaction stands, as older ones do not. */
+function silent(client: pg.PoolClient): object {
+  return { query: client.query.bind(client), release: client.release.bind(client) };
+}
+
+/** Every operation that takes a transaction. */
+const OPERATIONS: Readonly<
+  Record<string, (client: Client, options: { transaction: object }) => Promise<unknown>>
+> = {
+  startOrchestration: (client, options) => client.startOrchestration("new", echo, "x", options),
+  raiseEvent: (client, options) => client.raiseEvent("there", "Go", 1, options),
+  enqueueEvent: (client, options) => client.enqueueEvent("there", "Inbox", 1, options),
+  cancelInstance: (client, options) => client.cancelInstance("there", "enough", options),
+};
+
+/** The ids of instances, and how many messages wait. */
+async function contentOf({ pool }: World): Promise<unknown> {
+  const { rows } = await pool.query(`
+    select
+      (select array_agg(id order by id) from duroxide.instances) as ids,
+      (select count(*)::integer from duroxide.messages) as messages`);
+  return rows[0];
+}
+
+describe.each(Object.keys(OPERATIONS))("G1 { transaction } of %s()", (name) => {
+  const call = OPERATIONS[name]!;
+
+  test.each<[string, RegExp, (client: pg.PoolClient, world: World) => object | Promise<object>]>([
+    ["a pool", /^Cannot use a pool as a transaction: /, (_, { pool }) => pool],
+    [
+      "a pool that does not look like one",
+      /^Cannot use the client as a transaction: none is open on it/,
+      (_, { pool }) => ({ query: pool.query.bind(pool) }),
+    ],
+    [
+      "a client without `begin`",
+      /^Cannot use the client as a transaction: none is open on it/,
+      (client) => client,
+    ],
+    [
+      "a client without `begin` whose driver does not say so",
+      /^Cannot use the client as a transaction: none is open on it/,
+      silent,
+    ],
+    [
+      "a client after `commit`",
+      /^Cannot use the client as a transaction: none is open on it/,
+      async (client) => {
+        await client.query("begin");
+        await client.query("commit");
+        return client;
+      },
+    ],
+    [
+      "a client with `commit` under way",
+      /^Cannot use the client as a transaction: none is open on it/,
+      async (client) => {
+        await client.query("begin");
+        void client.query("commit");
+        return client;
+      },
+    ],
+    [
+      "a transaction that has failed",
+      /^Cannot go on with the transaction: one of its statements has failed/,
+      async (client) => {
+        await client.query("begin");
+        await client.query("select nothing").catch(() => undefined);
+        return client;
+      },
+    ],
+  ])("refuses %s, and writes nothing", async (_, message, make) => {
+    const world = await openWorld();
+    const before = await contentOf(world);
+    const client = await world.pool.connect();
+    try {
+      const transaction = await make(client, world);
+      const error: unknown = await call(world.client, { transaction }).catch(
+        (reason: unknown) => reason,
+      );
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error).toMatchObject({
+        code: "invalid_argument",
+        message: expect.stringMatching(message) as string,
+      });
+    } finally {
+      client.release(true);
+    }
+    expect(await contentOf(world)).toEqual(before);
+  });
+
+  test.each<[string, number, (client: pg.PoolClient) => object]>([
+    ["a client with `begin`", 0, (client) => client],
+    ["a client whose driver does not say so", 1, silent],
+  ])("lands with %s or not at all, for %i statements more", async (_, askCount, make) => {
+    const world = await openWorld();
+    const before = await contentOf(world);
+    const client = await world.pool.connect();
+    try {
+      await client.query("begin");
+      const query = vi.spyOn(client, "query");
+      await call(world.client, { transaction: make(client) });
+      expect(query).toHaveBeenCalledTimes(1 + askCount);
+      await client.query("rollback");
+      expect(await contentOf(world)).toEqual(before);
+      void client.query("begin"); // Under way when the operation is asked for.
+      await call(world.client, { transaction: make(client) });
+      await client.query("commit");
+      expect(await contentOf(world)).not.toEqual(before);
+    } finally {
+      client.release();
+    }
   });
 });

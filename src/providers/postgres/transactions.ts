@@ -8,6 +8,7 @@
  *     notification is part of the transaction.
  * I4. Transactions leave the connections alone that commits, claims and renewals need: as many as
  *     fit beside those are open at once, the others wait.
+ * I5. Operations land with the user's transaction or not at all, see `user-client.ts`.
  */
 
 import { systemClock } from "../../foundation/clock.ts";
@@ -23,11 +24,11 @@ import { parseStoredJson } from "../../provider/texts.ts";
 import type { QueryResult, Transaction } from "../../provider/transaction.ts";
 import { type OutcomeAnswer, toOutcome } from "./decode.ts";
 import type { Connection, Connections } from "./connections.ts";
-import type { PgClient } from "./driver.ts";
 import { encodeBatch } from "./encode.ts";
 import { inSchema } from "./migrate.ts";
 import { Slots } from "./slots.ts";
-import { isConnectionLost, sqlStateOf, toProviderError } from "./store-errors.ts";
+import { isConnectionLost, toProviderError } from "./store-errors.ts";
+import { assertInTransaction, toSender, toTransactionError } from "./user-client.ts";
 
 const APPLY = `
 select @.apply_within($1::jsonb, $2::bigint[], $3::text[], $4::bigint[])::text as answer`;
@@ -161,9 +162,11 @@ export class Transactions implements ProviderTransactions {
     operations: readonly WriteOperation[],
   ): Promise<readonly WriteOutcome[]> {
     const { schema, subject } = this.#parts;
-    const client = toClient(transaction);
+    const client =
+      transaction instanceof OpenTransaction ? transaction.open : toSender(transaction);
     const { operations: text, keys, ids, nodes } = encodeBatch(operations);
     try {
+      if (client === transaction) await assertInTransaction(client, schema); // (I5)
       const { rows } = await client.query({
         text: inSchema(APPLY, schema),
         values: [text, keys, ids, nodes],
@@ -173,10 +176,8 @@ export class Transactions implements ProviderTransactions {
       };
       return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
     } catch (error) {
-      if (sqlStateOf(error) === "25P01") throw noTransaction();
-      if (sqlStateOf(error) === "25001") throw wrongIsolation(error);
-      if (sqlStateOf(error) === "25P02") throw brokenTransaction(error);
-      throw toProviderError(error, "write to", subject);
+      if (error instanceof UsageError) throw error;
+      throw toTransactionError(error) ?? toProviderError(error, "write to", subject);
     }
   }
 
@@ -236,41 +237,4 @@ async function rollBack(connection: Connection): Promise<void> {
   await connection.query({ text: "rollback" }).catch(() => {
     connection.destroy();
   });
-}
-
-function toClient(transaction: unknown): Pick<PgClient, "query"> {
-  if (transaction instanceof OpenTransaction) return transaction.open;
-  const candidate = transaction as Partial<PgClient> | null | undefined;
-  if (typeof candidate?.query === "function") return candidate as PgClient;
-  throw new UsageError(
-    "invalid_argument",
-    `Cannot use a value of type ${typeof transaction} as a transaction: pass the transaction of ` +
-      "store.transaction(), or a `pg` client on which you have run `begin`",
-  );
-}
-
-function noTransaction(): UsageError {
-  return new UsageError(
-    "invalid_argument",
-    "Cannot use the client as a transaction: it has not begun one; run `begin` on it first, " +
-      "and pass a client, not a pool",
-  );
-}
-
-function wrongIsolation(cause: unknown): UsageError {
-  return new UsageError(
-    "invalid_argument",
-    "Cannot use the transaction: its isolation is not read committed; begin it with " +
-      "`begin isolation level read committed`",
-    { cause },
-  );
-}
-
-function brokenTransaction(cause: unknown): UsageError {
-  return new UsageError(
-    "invalid_argument",
-    "Cannot go on with the transaction: one of its statements has failed, and PostgreSQL rolls all of " +
-      "it back; let that error pass, or use a savepoint around what may fail",
-    { cause },
-  );
 }

@@ -89,9 +89,6 @@ create function @.apply_within(
   p_ops jsonb, p_keys bigint[], p_ids text[], p_nodes bigint[]
 ) returns json language plpgsql ${PLAN_SETTINGS} as $$
 begin
-  if transaction_timestamp() = statement_timestamp() then
-    raise exception 'no transaction has been begun' using errcode = '25P01';
-  end if;
   if current_setting('transaction_isolation') <> 'read committed' then
     raise exception 'the transaction is not read committed' using errcode = '25001';
   end if;
