@@ -162,6 +162,9 @@ export class SelectFuture<T> extends CombinedFuture<T> {
   constructor({ branches, keepsLosers, placeOf, present }: SelectParts<T>, host: CombinationHost) {
     super("select", branches, host);
     this.keepsLosers = keepsLosers;
+    // A loser that stays open is waited for as by a native race, see `LostMessages`.
+    if (keepsLosers)
+      for (const branch of branches) if (branch instanceof Future) branch.noteAwait();
     this.listen((index, settlement) => {
       if (settlement.status === "rejected") {
         nameBranch(settlement.reason, placeOf(index));

@@ -31,7 +31,7 @@ import type { FunctionEnd } from "./function-end.ts";
 import type { GuardMode } from "./guards.ts";
 import { KeyValueView, type KeyValueEntry } from "./kv-view.ts";
 import { Ledger } from "./ledger.ts";
-import { LostMessages } from "./lost-messages.ts";
+import { lostMessage, LostMessages, type SubscriptionKind } from "./lost-messages.ts";
 import { LiveContext } from "./live-context.ts";
 import { Mailbox } from "./mailbox.ts";
 import type { Operation, OperationOwner } from "./operation.ts";
@@ -322,21 +322,24 @@ export class Execution implements OperationOwner {
     if (!this.isReplaying) this.traces.push({ level: "warn", message, fields });
   }
 
-  /**
-   * Warns of a message that a dequeue took which no code awaits any more.
-   *
-   * @param action - What the code does now
-   */
-  warnOfLostMessage(queue: string, action: string): void {
-    const dequeue = this.#lostMessages?.take(queue);
-    if (dequeue === undefined) return;
+  /** Warns of a message that an earlier subscription took, when the code subscribes again. */
+  warnOfLostMessage(kind: SubscriptionKind, name: string): void {
+    const taker = this.#lostMessages?.take(kind, name);
+    if (taker !== undefined) this.#warnOfTaker(taker, "");
+  }
+
+  /** The same for all that are left when the code continues as new. */
+  warnOfLostMessages(): void {
+    for (const { kind, name } of this.#lostMessages?.all() ?? []) {
+      const taker = this.#lostMessages?.take(kind as SubscriptionKind, name);
+      if (taker !== undefined) this.#warnOfTaker(taker, "continues as new");
+    }
+  }
+
+  #warnOfTaker(taker: Operation, action: string): void {
     const source = findUserFrame(new Error("call").stack);
-    this.warn(
-      `Cannot tell who has read a message of queue "${queue}": dequeue ${dequeue.id ?? ""} took it, the code did nothing with it, ` +
-        `and now ${action}${source === undefined ? "" : ` (${source})`}; a dequeue that lost a Promise.race still takes ` +
-        "the next message: use ctx.select(), which cancels its losers",
-      { queue, eventId: dequeue.id },
-    );
+    const { kind, name, id } = taker;
+    this.warn(lostMessage(taker, action, source), { [kind]: name, eventId: id });
   }
 
   onCancelled(operation: Operation): void {

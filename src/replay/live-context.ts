@@ -134,6 +134,7 @@ export class LiveContext implements Implementation {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("event");
     const name = this.#enter(event, "event");
     const schema = typeof event === "string" ? undefined : event.schema;
+    this.#execution.warnOfLostMessage("event", name);
     const operation = this.#open("event", name, (value) =>
       validateSync(schema, this.#execution.decode(value), `the data of event "${name}"`),
     );
@@ -147,7 +148,7 @@ export class LiveContext implements Implementation {
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("queue");
     const name = this.#enter(queue, "queue");
     const schema = typeof queue === "string" ? undefined : queue.schema;
-    this.#execution.warnOfLostMessage(name, "it asks the queue again");
+    this.#execution.warnOfLostMessage("queue", name);
     const operation = this.#open("queue", name, (value) =>
       validateSync(schema, this.#execution.decode(value), `a message of queue "${name}"`),
     );
@@ -246,8 +247,7 @@ export class LiveContext implements Implementation {
     if (this.#execution.isAsleep(this.#scope)) return never;
     this.#execution.assertUsable(this.#scope);
     const encoded = this.#execution.encode(input, "the input of continueAsNew()");
-    for (const queue of this.#execution.lostMessages.queues())
-      this.#execution.warnOfLostMessage(queue, "it continues as new");
+    this.#execution.warnOfLostMessages();
     this.#execution.continueAsNew(encoded, options.version);
     return never;
   }

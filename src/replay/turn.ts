@@ -96,7 +96,7 @@ class Turn implements WindowTask {
   #systemFailure: Failure | undefined;
   #divergence: Divergence | undefined;
   /** The dequeue that the last window has served. */
-  #served: { readonly dequeue: Operation; readonly window: number } | undefined;
+  #served: { readonly subscription: Operation; readonly window: number } | undefined;
   #nextEventId: number;
 
   constructor(execution: Execution, input: TurnInput, onResult: (result: TurnResult) => void) {
@@ -360,23 +360,22 @@ class Turn implements WindowTask {
     if (operation === undefined || this.#isOver()) return undefined;
     return () => {
       this.#execution.forget(operation);
-      if (operation.kind === "queue")
-        this.#served = { dequeue: operation, window: this.#execution.windowCount };
+      this.#served = { subscription: operation, window: this.#execution.windowCount };
       operation.resolve(data);
     };
   }
 
-  /** After a window: whether the code did anything with the message of a queue, see `LostMessages`. */
+  /** After a window: whether the code did anything with a message, see `LostMessages`. */
   #noteReaction(): void {
     const served = this.#served;
     if (served === undefined) return;
     this.#served = undefined;
-    const { dequeue, window } = served;
+    const { subscription, window } = served;
     const { lastUseWindow, lostMessages, end } = this.#execution;
-    const hasMovedOn = lastUseWindow > dequeue.window && lastUseWindow < window;
+    const hasMovedOn = lastUseWindow > subscription.window && lastUseWindow < window;
     // What a branch of a combination does is seen by its combination.
-    const isByHand = dequeue.scope.isRoot && dequeue.awaitCount > 0;
-    if (hasMovedOn && isByHand && end === undefined) lostMessages.noteUnread(dequeue);
+    const isByHand = subscription.scope.isRoot && subscription.awaitCount > 0;
+    if (hasMovedOn && isByHand && end === undefined) lostMessages.noteUnread(subscription);
   }
 
   /** An event is not kept: what was raised before its wait, or after it, is gone. */

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 
 import type { OrchestrationContext } from "../../src/orchestration/context.ts";
+import type { DurableFuture } from "../../src/orchestration/durable-future.ts";
 import type { CanceledError } from "../../src/orchestration/errors.ts";
 import {
   activityCompleted as done,
@@ -255,30 +256,53 @@ describe("what nobody takes", () => {
     expect(story.told).toContain("ExternalEvent");
   });
 
-  const race = async (ctx: Ctx, rounds: number): Promise<string[]> => {
-    const log: string[] = [];
+  type Subscribe = (ctx: Ctx) => DurableFuture<string>;
+  type Race = (ctx: Ctx, message: DurableFuture<string>) => PromiseLike<unknown>;
+  const dequeue: Subscribe = (ctx) => ctx.dequeueEvent<string>("q");
+  const wait: Subscribe = (ctx) => ctx.scheduleWait<string>("q");
+  const native: Race = (ctx, message) => Promise.race([message, ctx.scheduleTimer(1)]);
+  const keeping: Race = (ctx, message) =>
+    ctx.select([message, ctx.scheduleTimer(1)], { keep: true });
+
+  const race = async (
+    ctx: Ctx,
+    rounds: number,
+    { subscribe = dequeue, with: racing = native } = {},
+  ): Promise<unknown[]> => {
+    const log: unknown[] = [];
     for (let i = 0; i < rounds; i += 1) {
-      const message = ctx.dequeueEvent<string>("q");
-      const winner = await Promise.race([message, ctx.scheduleTimer(1).map(() => "timer")]);
-      log.push(winner);
+      log.push(await racing(ctx, subscribe(ctx)));
       await ctx.scheduleActivity("Step");
     }
     return log;
   };
 
-  test("F16 a message that a lost Promise.race has swallowed is a warning with the line", async () => {
-    const { story } = await play((ctx: Ctx) => race(ctx, 3), [[fired(3)], [sent("q", "lost")]]);
-    const last = await story.turn(done(5));
-    expect(last.traces).toEqual([
-      {
-        level: "warn",
-        message: expect.stringMatching(
-          /^Cannot tell who has read a message of queue "q": dequeue 2 took it, the code did nothing with it, and now it asks the queue again \(.*losers.test.ts:\d+.*\); a dequeue that lost a Promise.race still takes the next message: use ctx.select/,
-        ),
-        fields: { queue: "q", eventId: 2 },
-      },
-    ]);
-  });
+  test.each([
+    ["a dequeue in Promise.race", dequeue, native, sent("q", "lost")],
+    ["a dequeue in a select that keeps", dequeue, keeping, sent("q", "lost")],
+    ["a wait in Promise.race", wait, native, raised("q", "lost")],
+    ["a wait in a select that keeps", wait, keeping, raised("q", "lost")],
+  ])(
+    "F16 F38 a message that %s has swallowed is a warning with the line",
+    async (_name, subscribe, racing, message) => {
+      const { story } = await play(
+        (ctx: Ctx) => race(ctx, 3, { subscribe, with: racing }),
+        [[fired(3)], [message]],
+      );
+      const last = await story.turn(done(5));
+      expect(last.traces).toEqual([
+        {
+          level: "warn",
+          message: expect.stringMatching(
+            subscribe === wait
+              ? /^Cannot give event "q" to the code: wait 2 took it, the code did nothing with it, and now it waits for the event again \(.*losers.test.ts:\d+.*\); .* make the wait once, before the loop/
+              : /^Cannot give a message of queue "q" to the code: dequeue 2 took it, the code did nothing with it, and now it asks the queue again \(.*losers.test.ts:\d+.*\); .* make the dequeue once, before the loop/,
+          ),
+          fields: { [subscribe === wait ? "event" : "queue"]: "q", eventId: 2 },
+        },
+      ]);
+    },
+  );
 
   test("F16 the same when the execution continues as new", async () => {
     const { last } = await play(
@@ -324,6 +348,16 @@ describe("what nobody takes", () => {
         await ctx.scheduleTimer(1);
         await ctx.scheduleActivity("Step");
         await message;
+        return ctx.dequeueEvent("q");
+      },
+    ],
+    [
+      "a dequeue that is kept and selected from again",
+      async (ctx) => {
+        const message = ctx.dequeueEvent("q");
+        await keeping(ctx, message as DurableFuture<string>);
+        await ctx.scheduleActivity("Step");
+        await keeping(ctx, message as DurableFuture<string>);
         return ctx.dequeueEvent("q");
       },
     ],
