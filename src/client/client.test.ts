@@ -175,6 +175,21 @@ describe("bad input", () => {
     );
   });
 
+  test("F45 is refused by a handle for another orchestration than the one that runs", async () => {
+    const { client, store } = await openWorld();
+    const ended = { change: { status: "Completed", output: "42" } } as const;
+    await store.begin("n", ended, { name: "Num" });
+    const other = defineOrchestration("Str", async (_ctx, _input: null) => "text");
+    const handle = client.getHandle("n", other);
+    for (const call of [() => handle.result(), () => handle.status(), () => handle.cancel()])
+      await expect(call()).rejects.toThrow(
+        'Cannot use the handle on "n" for orchestration "Str": the instance runs "Num"; check the id, or pass that definition to getHandle()',
+      );
+    expect(() => client.getHandle("n", defineActivity("Pay", () => 1) as never)).toThrow(
+      expect.objectContaining({ code: "invalid_argument" }),
+    );
+  });
+
   test.each([
     ["no store", undefined, {}, "invalid_argument"],
     ["a path as store", "app.db", {}, "invalid_argument"],

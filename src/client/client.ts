@@ -9,6 +9,7 @@ import { assertKnownOptions, type OptionNames } from "../foundation/known-option
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
+import { nameOf } from "./arguments.ts";
 import { assertInstanceId, PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import type { HistoryEvent } from "../history/event.ts";
 import type { CallArguments } from "../orchestration/context.ts";
@@ -126,14 +127,17 @@ export class Client {
    *
    * A handle is of one run: that which the id has at the first call that finds one.
    *
+   * @param orchestration - Its calls throw `invalid_argument` when the instance runs another one
    * @throws UsageError `invalid_argument` when no instance can have this id
    */
   getHandle<Out = unknown>(
     instanceId: string,
-    _orchestration?: OrchestrationDefinition<unknown, Out>,
+    orchestration?: OrchestrationDefinition<unknown, Out>,
   ): OrchestrationHandle<Out> {
     assertInstanceId(instanceId);
-    return new OrchestrationHandle<Out>(this.#connection, new Run(instanceId), false);
+    const name = orchestration && nameOf(orchestration, "orchestration");
+    const run = new Run(instanceId, { orchestration: name });
+    return new OrchestrationHandle<Out>(this.#connection, run, false);
   }
 
   /** Where an instance stands now; `NotFound` when the id is unknown. */

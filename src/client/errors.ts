@@ -118,7 +118,8 @@ export class InstanceReplacedError extends DuroxideError {
   constructor(instanceId: string) {
     super(
       "instance_replaced",
-      `Cannot read the run of instance "${instanceId}": a later start with idReuse "replaceFinished" has removed it; ` +
+      `Cannot read the run of instance "${instanceId}": the id belongs to another start, which has replaced the finished run ` +
+        '(idReuse "replaceFinished"), or which came after the transaction of this one was rolled back; ' +
         "read a result before its id is used again, or use ids of their own",
       { category: "application", details: { instanceId } },
     );

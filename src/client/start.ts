@@ -70,14 +70,14 @@ export async function startInstance(
       ? await submit(connection, request)
       : await write(connection, { kind: "startInstance", request }, options);
   const { instanceId, runId } = request;
-  const run = new Run(instanceId, runId);
+  const run = new Run(instanceId, { runId });
   if (outcome.kind === "started") return { isNew: true, run };
   invariant(outcome.kind === "idInUse", `a store answers no start with "${outcome.kind}"`);
   if (outcome.isSame) return { isNew: true, run };
   const { existing } = outcome;
   // A handle on another orchestration would promise the wrong type of result.
   if (request.idReuse === "ignore" && existing.name === request.name)
-    return { isNew: false, run: new Run(instanceId, existing.runId) };
+    return { isNew: false, run: new Run(instanceId, { runId: existing.runId }) };
   throw new InstanceAlreadyExistsError(toStatus(existing, connection.codec), request.name);
 }
 

@@ -26,7 +26,9 @@ export interface ActivityContext {
   /**
    * Says that the activity is alive and keeps `details` for its next delivery.
    *
-   * @returns Resolves when stored; rejects when the activity no longer belongs to this worker
+   * @returns Resolves when stored; rejects when the activity no longer belongs to this worker or has
+   *   ended, when `details` cannot be stored, and when the store fails. It need not be awaited: a
+   *   rejection is logged, unless {@link signal} says the same, and never ends the process
    */
   heartbeat(details?: unknown): Promise<void>;
   traceDebug(message: string, fields?: TraceFields): void;

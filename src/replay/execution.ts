@@ -29,6 +29,7 @@ import { endlessTurn } from "./divergence.ts";
 import type { Action, ActionDraft, ActionEvent } from "./action.ts";
 import type { FunctionEnd } from "./function-end.ts";
 import type { GuardMode } from "./guards.ts";
+import { hostCodec } from "./host-codec.ts";
 import { KeyValueView, type KeyValueEntry } from "./kv-view.ts";
 import { Ledger } from "./ledger.ts";
 import { lostMessage, LostMessages, type SubscriptionKind } from "./lost-messages.ts";
@@ -131,7 +132,7 @@ export class Execution implements OperationOwner {
     this.#options = { ...options, context: this.context };
     this.#definition = options.definition;
     this.instanceId = options.instanceId;
-    this.#codec = options.codec;
+    this.#codec = hostCodec(options.codec);
     this.guards = options.guards;
     this.#payloadBytesMax = options.payloadBytesMax;
     this.#isExplaining = options.isExplaining ?? false;

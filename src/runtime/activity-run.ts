@@ -1,10 +1,12 @@
 /** One delivery of one activity: its context, its signal, its outcome. */
 
+import { setMaxListeners } from "node:events";
+
 import type { EncodedValue } from "../history/event.ts";
 import { toFailure } from "../history/failure.ts";
 import { decodeActivityRequest, type ActivityRequest } from "../history/message.ts";
 import { systemClock } from "../foundation/clock.ts";
-import { UsageError, ValidationError } from "../foundation/errors.ts";
+import { isDuroxideError, UsageError, ValidationError } from "../foundation/errors.ts";
 import { invariant } from "../foundation/invariant.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
@@ -45,6 +47,8 @@ export class ActivityRun {
   #controller: AbortController | undefined;
   #abortError: UsageError | undefined;
   #isResultWanted = true;
+  /** Its function has returned: what it left running counts for nothing. */
+  #hasEnded = false;
   readonly #startedMs = systemClock.monotonicMs();
 
   constructor(
@@ -87,6 +91,7 @@ export class ActivityRun {
   get #signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
+      setMaxListeners(0, this.#controller.signal); // An activity may have as many waits as it wants.
       if (this.#abortError !== undefined) this.#controller.abort(this.#abortError);
     }
     return this.#controller.signal;
@@ -114,7 +119,7 @@ export class ActivityRun {
     if (runInTransaction !== undefined) return this.#startTransaction(delivery, runInTransaction);
     const context: ActivityContext = Object.assign(delivery.context, {
       heartbeatDetails: delivery.heartbeatDetails,
-      heartbeat: (details?: unknown) => this.#heartbeat(details),
+      heartbeat: (details?: unknown) => this.#beat(details),
     });
     // Not an `await`: each promise costs every activity.
     return this.#call(delivery, (input) => run(input, context)).then(toCompleted, toFailed);
@@ -144,7 +149,12 @@ export class ActivityRun {
     const checked: unknown = await (input === undefined
       ? delivery.input
       : this.#checkInput(delivery.input));
-    const returned = await run(checked as never);
+    let returned: unknown;
+    try {
+      returned = await run(checked as never);
+    } finally {
+      this.#hasEnded = true;
+    }
     const subject = `the result of activity "${name}"`;
     try {
       return this.#encode(
@@ -233,7 +243,30 @@ export class ActivityRun {
     };
   }
 
+  /** Beats are often sent from an interval that awaits nothing: then no rejection may reach the host. */
+  #beat(details: unknown): Promise<void> {
+    const beat = this.#heartbeat(details);
+    beat.catch((error: unknown) => {
+      // Its signal says the same.
+      if (isDuroxideError(error) && error.code === "execution_ended") return;
+      const { instanceId, name, claim } = this.claimed;
+      this.#settings.logger.log("warn", "A heartbeat was not stored", {
+        instanceId,
+        activityName: name,
+        activityId: claim.activityId,
+        error: String(error),
+      });
+    });
+    return beat;
+  }
+
   #assertWanted(): void {
+    if (this.#hasEnded) {
+      throw new UsageError(
+        "execution_ended",
+        "Cannot store a heartbeat: the function of the activity has ended; stop its interval in a `finally`",
+      );
+    }
     if (this.#abortError === undefined) return;
     this.#isResultWanted = false; // It knows now, and may stop halfway.
     throw this.#abortError;

@@ -43,7 +43,10 @@ function expectSound(history: readonly RecordedEvent[]): void {
   expect(new Set(sources).size).toBe(sources.length);
 }
 
-describe("every program, in every order of messages", () => {
+/** Thousands of histories: under load they take their time. */
+const SLOW = { timeout: 180_000 };
+
+describe("every program, in every order of messages", SLOW, () => {
   test("decides the same resident and replayed, and records a sound history (S049, G4)", async () => {
     await fc.assert(
       // The comparison of both ways is in `Story.turn`.
