@@ -71,7 +71,12 @@ export default tseslint.config(
   {
     // Whatever the engine arms or measures goes through one small piece: see src/foundation/host.ts.
     files: ["src/**/*.ts"],
-    ignores: [...tests, "src/foundation/host.ts", "src/replay/guards.ts"],
+    ignores: [
+      ...tests,
+      "src/foundation/host.ts",
+      "src/foundation/stack.ts",
+      "src/replay/guards.ts",
+    ],
     rules: {
       "no-restricted-globals": ["error", ...hostGlobals],
       "no-restricted-properties": [
@@ -97,6 +102,12 @@ export default tseslint.config(
         })),
         { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: useHost },
         { selector: "CallExpression[callee.name='Date']", message: useHost },
+        {
+          selector:
+            "MemberExpression[object.name='Error'][property.name=/^(stackTraceLimit|prepareStackTrace|captureStackTrace)$/], " +
+            "MemberExpression[object.type='NewExpression'][property.name='stack'], MemberExpression[object.name='error'][property.name='stack']:not(AssignmentExpression > .left)",
+          message: "Use `takeStack` or `readStack`: see src/foundation/stack.ts.",
+        },
       ],
       "no-restricted-imports": [
         "error",

@@ -20,6 +20,7 @@ import { notAValue, type Codec } from "../foundation/json.ts";
 import { assertPayloadSize, OPERATIONS_AT_ONCE_MAX } from "../foundation/limits.ts";
 import { createSeededRandom, type SeededRandom } from "../foundation/random.ts";
 import { isSameValue } from "../foundation/same-value.ts";
+import { readStack, takeStack } from "../foundation/stack.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue, OrchestrationStarted, ParentLink } from "../history/event.ts";
 import type { TraceFields } from "../orchestration/context.ts";
@@ -229,7 +230,7 @@ export class Execution implements OperationOwner {
 
   /** @throws UsageError when the call cannot be part of this execution's story */
   assertUsable(scope: Scope): void {
-    if (this.#isExplaining) this.#lastSource = findUserFrame(new Error("call").stack);
+    if (this.#isExplaining) this.#lastSource = findUserFrame(takeStack("call"));
     if (this.#end !== undefined) {
       this.#refusalCount += 1;
       throw new UsageError(
@@ -338,7 +339,7 @@ export class Execution implements OperationOwner {
   }
 
   #warnOfTaker(taker: Operation, action: string): void {
-    const source = findUserFrame(new Error("call").stack);
+    const source = findUserFrame(takeStack("call"));
     const { kind, name, id } = taker;
     this.warn(lostMessage(taker, action, source), { [kind]: name, eventId: id });
   }
@@ -371,7 +372,7 @@ export class Execution implements OperationOwner {
         message:
           `Cannot replay "${this.instanceId}": the codec "${this.#codec.name}" cannot read a value up to event ${this.lastEventId}; ` +
           "use the codec that wrote it, or restore the store from a backup",
-        stack: error instanceof Error ? error.stack : undefined,
+        stack: readStack(error),
       };
       throw error;
     }
@@ -385,7 +386,7 @@ export class Execution implements OperationOwner {
     }
     this.#emitCount += 1;
     if (this.#emitCount <= OPERATIONS_AT_ONCE_MAX) return;
-    this.violation ??= endlessTurn(this, findUserFrame(new Error("endless").stack));
+    this.violation ??= endlessTurn(this, findUserFrame(takeStack("endless")));
     throw new NondeterminismError(this.violation);
   }
 

@@ -8,6 +8,7 @@
 
 import { UsageError } from "../foundation/errors.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
+import { takeStack } from "../foundation/stack.ts";
 import { findUserFrame } from "./source.ts";
 import type { DurableFuture, DurableFutureKind } from "../orchestration/durable-future.ts";
 
@@ -101,7 +102,7 @@ export abstract class Future<T> implements DurableFuture<T> {
   }
 
   #notAwaited(use: string): UsageError {
-    const source = findUserFrame(new Error("use").stack);
+    const source = findUserFrame(takeStack("use"));
     return new UsageError(
       "invalid_argument",
       `Cannot use ${this.label} ${use}${source === undefined ? "" : ` (${source})`}: it is a durable future, whose value is not there yet; await it`,

@@ -9,8 +9,8 @@
  *     what that calls, and what continues after its awaits. All other code gets the real thing, also
  *     inside of a window: code of the host after an `await` of a promise that the orchestration has
  *     resolved, and callbacks that are bound to another context.
- * I2. A listener that orchestration code calls through an emitter may be anybody's: it gets the real
- *     thing, and the use is logged.
+ * I2. A listener that orchestration code calls through the platform (an emitter, a stream, a hook on promises) may be
+ *     anybody's: it gets the real thing, and the use is logged once for each line.
  */
 
 import { NondeterminismError } from "../orchestration/errors.ts";
@@ -55,10 +55,17 @@ function trip(what: string, instead: string, boundary: Boundary): void {
   if (mode === "error" && found.isCertain) throw guardError(found);
 }
 
-/** What a listener has used: the value is given, and this is logged. */
-export function describeListener({ what, instead, source }: GuardTrip): string {
+/** Uses by listeners that have been logged. Beyond the bound none is: a hook may use the clock at each promise. */
+const loggedUses = new Set<string>();
+const LOGGED_USES_MAX = 1_000;
+
+/** What a listener has used: the value is given, and this is logged; undefined when it has been. (I2) */
+export function describeListener({ what, instead, source }: GuardTrip): string | undefined {
+  const use = `${what} ${source ?? ""}`;
+  if (loggedUses.has(use) || loggedUses.size >= LOGGED_USES_MAX) return undefined;
+  loggedUses.add(use);
   return (
-    `A listener that an orchestration has called uses ${what}${source === undefined ? "" : ` (${source})`}: ` +
+    `A listener, hook or stream that an orchestration has called uses ${what}${source === undefined ? "" : ` (${source})`}: ` +
     `it gives another value on replay; if the orchestration needs it, use ${instead} there`
   );
 }

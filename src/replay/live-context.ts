@@ -5,6 +5,7 @@ import { UsageError } from "../foundation/errors.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
 import { assertKnownOptions } from "../foundation/known-options.ts";
 import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
+import { takeStack } from "../foundation/stack.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue } from "../history/event.ts";
 import {
@@ -387,7 +388,7 @@ function assertRace(branches: readonly unknown[], keepsLosers: boolean): void {
 function assertNotLost(branches: readonly unknown[], verb: string): void {
   const lost = branches.find((branch) => branch instanceof Future && branch.lostTo !== undefined);
   if (!(lost instanceof Future)) return;
-  const source = findUserFrame(new Error("call").stack);
+  const source = findUserFrame(takeStack("call"));
   throw new UsageError(
     "invalid_argument",
     `Cannot ${verb} ${lost.label} again${source === undefined ? "" : ` (${source})`}: it lost an earlier ${lost.lostTo ?? ""}, which canceled it; ` +

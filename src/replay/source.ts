@@ -7,6 +7,7 @@
  * that the user has called, or known by the names of our classes.
  */
 
+import { takeStack } from "../foundation/stack.ts";
 import { rootCauseOf, type Failure } from "../history/failure.ts";
 
 /** A function that user code calls directly. */
@@ -20,7 +21,7 @@ export interface Caller {
 }
 
 /** Matches frames of files in `dist` and `src` of this package; undefined in a bundle. */
-const OWN_FILE = toOwnFile(new Error("load").stack);
+const OWN_FILE = toOwnFile(takeStack("load"));
 /** Matches frames of the classes through which an orchestration calls us. */
 const OWN_CLASS = /^(?:[gs]et )?_*(?:LiveContext|LiveKeyValueStore|Execution)\d*\./;
 
@@ -46,12 +47,23 @@ export function findFailureSource(failure: Failure): string | undefined {
   return findUserFrame(rootCauseOf(failure).stack) ?? findUserFrame(failure.stack);
 }
 
-/** Frames of what calls listeners, in Node, Bun and Deno. */
-const EMITTER = /node:events|node:internal\/event_target|node:diagnostics_channel|ext:\S*event/;
+/**
+ * Frames of what calls functions that others have left with the platform: emitters, hooks on promises,
+ * streams, consoles, printers of values and of stacks. The trampoline is what Node calls everything
+ * through while a hook is enabled, the code of an orchestration, too.
+ */
+const CALLER_OF_LISTENERS = new RegExp(
+  [
+    "node:(?:events|diagnostics_channel)",
+    "node:internal/(?:event_target|promise_hooks|webstreams|streams|console|util/inspect|errors)",
+    "(?<!callbackTrampoline \\()node:internal/async_hooks",
+    "ext:\\S*(?:event|streams|console)",
+  ].join("|"),
+);
 
-/** Whether an event emitter has called what is on top of the stack. */
+/** Whether the platform has called what is on top of the stack for somebody who left it there. */
 export function isInListener(stack: string | undefined): boolean {
-  return stack !== undefined && EMITTER.test(stack);
+  return stack !== undefined && CALLER_OF_LISTENERS.test(stack);
 }
 
 /** How far down the stack of a caller is searched. */
@@ -59,12 +71,8 @@ const CALLER_FRAMES_MAX = 100;
 
 /** @param message - The first line of the stack */
 export function findCaller(boundary: Boundary, message: string): Caller {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = Math.max(limit, CALLER_FRAMES_MAX);
-  const error = new Error(message);
-  Error.captureStackTrace(error, boundary);
-  Error.stackTraceLimit = limit;
-  return { source: findUserFrame(error.stack), stack: error.stack };
+  const stack = takeStack(message, { above: boundary, framesMin: CALLER_FRAMES_MAX });
+  return { source: findUserFrame(stack), stack };
 }
 
 function isOwn(frame: string): boolean {

@@ -127,7 +127,8 @@ class Turn implements WindowTask {
 
   onGuardTrip(trip: GuardTrip): void {
     if (!trip.isCertain) {
-      this.#execution.trace("warn", describeListener(trip), undefined);
+      const text = describeListener(trip);
+      if (text !== undefined) this.#execution.trace("warn", text, undefined);
       return;
     }
     if (this.guards === "error") {

@@ -15,6 +15,7 @@
 import { Worker } from "node:worker_threads";
 
 import { host } from "../foundation/host.ts";
+import { takeStack } from "../foundation/stack.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import { findUserFrame } from "../replay/source.ts";
 import type { StallNote } from "../provider/provider.ts";
@@ -62,7 +63,7 @@ class StallWatch {
   /** Called by the watching thread, through the inspector, in the middle of anything. */
   describe(): string {
     const activities = [...this.#watchers].flatMap((watcher) => watcher.activities());
-    const source = findUserFrame(withoutInspector(new Error("stalled").stack));
+    const source = findUserFrame(withoutInspector(takeStack("stalled")));
     const task = turnLoop.current;
     return JSON.stringify({
       instanceId: task?.subject,
