@@ -12,23 +12,26 @@
  * I2. A library has one descriptor of the log's index, whatever the number of its connections and
  *     threads: two descriptors are two libraries.
  * I3. A connection that stands beside one of another library is kept, and not closed.
- * I4. Copies of this package in one thread share one register, by a symbol of the process.
+ * I4. Copies of this package in one thread share one register, by a symbol of the process. Threads find
+ *     each other's stores by their notes (`open-notes.ts`).
+ * I5. The end of a thread closes what is kept in it (I3). So a thread other than the main one opens
+ *     nothing beside a connection that may be of another library.
  */
 
-import { fstatSync, readdirSync, readFileSync, statSync, type Stats } from "node:fs";
+import { readFileSync, statSync, type Stats } from "node:fs";
+import { isMainThread } from "node:worker_threads";
 
 import { ProviderError } from "../../provider/errors.ts";
+import { countDescriptors } from "./descriptors.ts";
 import {
   type Connection,
   openDatabase,
   type SqliteBinding,
   type SqliteDatabase,
 } from "./driver.ts";
-import { isSameLibrary } from "./library.ts";
+import { hasOtherLibrary, isSameLibrary, readMark } from "./library.ts";
+import { leaveNote, readNotes } from "./open-notes.ts";
 import { BusyError } from "./store-errors.ts";
-
-/** Where the system lists the descriptors of a process; Windows needs none, its locks are per handle. */
-const DESCRIPTORS = "/dev/fd";
 
 /** The last byte of the index that is locked within transactions; the next one is locked for good. */
 const INDEX_LOCK_MAX = 127;
@@ -68,7 +71,11 @@ export class FileOpening {
     this.#key = stats && toKey(stats);
     const known = this.#key === undefined ? [] : readOpen(this.#key);
     if (countLibraries(path) > 1 || isForeign(binding, known)) throw this.#unsafe();
-    if (stats !== undefined && known.length === 0) this.#assertNoTransaction(stats);
+    if (stats === undefined || known.length > 0 || countDescriptors(stats) === 0) return;
+    const libraries = readNotes(toKey(stats));
+    if (libraries.length > 0 && !hasMark(binding, libraries)) throw this.#unsafe();
+    if (libraries.length === 0 && !isMainThread && hasOtherLibrary(binding)) throw this.#unknown();
+    this.#assertNoTransaction(stats);
   }
 
   /** A connection that had to be kept when the file was looked at before. */
@@ -99,10 +106,7 @@ export class FileOpening {
    */
   #assertNoTransaction(stats: Stats): void {
     const index = statSync(`${this.#path}-shm`, { throwIfNoEntry: false });
-    const isLocked =
-      index === undefined
-        ? countDescriptors(stats) > 0 && hasLock(stats)
-        : hasLock(index, INDEX_LOCK_MAX);
+    const isLocked = index === undefined ? hasLock(stats) : hasLock(index, INDEX_LOCK_MAX);
     if (isLocked) throw new BusyError();
   }
 
@@ -115,6 +119,17 @@ export class FileOpening {
       { retryable: false },
     );
   }
+
+  /** (I5) */
+  #unknown(): ProviderError {
+    return new ProviderError(
+      "store_unsafe",
+      `Cannot open ${this.#subject} in this thread: a connection of this process that is not a ` +
+        "store's has its file open, and may be of another SQLite library that is loaded; open the " +
+        "store before that connection, or in the main thread",
+      { retryable: false },
+    );
+  }
 }
 
 /** Notes that a store has a file open. @returns What takes the note back */
@@ -124,7 +139,9 @@ export function noteOpen(path: string, database: SqliteDatabase): () => void {
   const entries = open.get(key) ?? new Set();
   const entry = new WeakRef(database);
   open.set(key, entries.add(entry));
+  const takeBack = leaveNote(key, readMark(database));
   return () => {
+    takeBack();
     entries.delete(entry);
     if (entries.size === 0 && open.get(key) === entries) open.delete(key);
   };
@@ -135,6 +152,15 @@ function isForeign(binding: SqliteBinding, known: readonly SqliteDatabase[]): bo
   const own = openDatabase(binding, ":memory:");
   try {
     return known.some((database) => !isSameLibrary(own, database));
+  } finally {
+    own.close();
+  }
+}
+
+function hasMark(binding: SqliteBinding, libraries: readonly number[]): boolean {
+  const own = openDatabase(binding, ":memory:");
+  try {
+    return libraries.includes(readMark(own));
   } finally {
     own.close();
   }
@@ -172,20 +198,6 @@ function countLibraries(path: string): number {
   return stats === undefined ? 0 : countDescriptors(stats);
 }
 
-/** How many descriptors of a file this process has; 0 when the system does not say. */
-function countDescriptors({ dev, ino }: Stats): number {
-  let count = 0;
-  for (const descriptor of listDescriptors()) {
-    try {
-      const stats = fstatSync(descriptor);
-      if (stats.ino === ino && stats.dev === dev) count += 1;
-    } catch {
-      // Closed meanwhile, such as that of the list itself.
-    }
-  }
-  return count;
-}
-
 /** Whether this process holds a lock on a file, as far as the system says. */
 function hasLock({ ino }: Stats, byteMax: number = Number.MAX_SAFE_INTEGER): boolean {
   return readLocks().some((lock) => {
@@ -200,14 +212,6 @@ function readLocks(): readonly string[] {
     return readFileSync("/proc/locks", "latin1").split("\n");
   } catch {
     return []; // Not Linux.
-  }
-}
-
-function listDescriptors(): readonly number[] {
-  try {
-    return readdirSync(DESCRIPTORS).map(Number);
-  } catch {
-    return []; // No such list, or no descriptor left to read it with.
   }
 }
 
