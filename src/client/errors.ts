@@ -1,7 +1,8 @@
 /** What clients throw about instances. */
 
 import { DuroxideError } from "../foundation/errors.ts";
-import { describePath, type Failure } from "../history/failure.ts";
+import { describePath } from "../history/failure-text.ts";
+import type { Failure } from "../history/failure.ts";
 import { findRootCause, toCause } from "../orchestration/errors.ts";
 import type { KnownStatus } from "./status.ts";
 

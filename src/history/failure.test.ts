@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
 import { ActivityError, SubOrchestrationError } from "../orchestration/errors.ts";
+import { describeFailure } from "./failure-text.ts";
 import {
   canceledFailure,
   CAUSE_DEPTH_MAX,
   DATA_LENGTH_MAX,
-  describeFailure,
   MESSAGE_LENGTH_MAX,
   NAME_LENGTH_MAX,
   NESTED_COUNT_MAX,

@@ -69,34 +69,11 @@ export function toFailure(
   return new Conversion({ code, category }).convert(thrown, 0);
 }
 
-/** The text that people read: what the reference displays for the same failure. */
-export function describeFailure(failure: Failure): string {
-  return failure.code === CANCELED ? `canceled: ${failure.message}` : failure.message;
-}
-
 /** The end of the chain of causes: what no other error is the cause of. */
 export function rootCauseOf(failure: Failure): Failure {
   let root = failure;
   while (root.cause !== undefined) root = root.cause;
   return root;
-}
-
-/** What failed, from the outside in: the activity or child that it came from, and what that threw. */
-export function describePath(failure: Failure): string {
-  const { name, data, cause } = failure;
-  const { activityName, attempt, orchestrationName, instanceId } = (data ?? {}) as Readonly<
-    Record<string, unknown>
-  >;
-  if (cause === undefined) return describeFailure(failure);
-  if (name === "ActivityError" && typeof activityName === "string")
-    return `activity "${activityName}" (attempt ${String(attempt)}) failed: ${describePath(cause)}`;
-  if (name === "SubOrchestrationError" && typeof orchestrationName === "string") {
-    const child = `child "${orchestrationName}" (${JSON.stringify(instanceId)})`;
-    return cause.code === CANCELED
-      ? `${child} was ${describeFailure(cause)}`
-      : `${child} failed: ${describePath(cause)}`;
-  }
-  return describeFailure(failure);
 }
 
 /** The failure of an orchestration that was canceled, or ended without its code. */
@@ -129,8 +106,9 @@ class Conversion {
   /** @param depth - Levels of causes and nested errors above this one */
   convert(thrown: unknown, depth: number): Failure {
     if (typeof thrown !== "object" || thrown === null) {
-      const text = cut(printable(thrown), MESSAGE_LENGTH_MAX);
-      const message = typeof thrown === "string" ? text : `${text} was thrown, which is no Error`;
+      const isText = typeof thrown === "string" && thrown.trim() !== "";
+      const text = cut(isText ? thrown : printable(thrown), MESSAGE_LENGTH_MAX);
+      const message = isText ? text : `${text} was thrown, which is no Error`;
       return { ...this.#label, name: thrown === null ? "null" : typeof thrown, message };
     }
     this.#seen.add(thrown);
@@ -147,7 +125,7 @@ class Conversion {
     return {
       ...this.#label,
       name: cut(name, NAME_LENGTH_MAX),
-      message: cut(message ?? (hasErrorClass ? "" : printable(thrown)), MESSAGE_LENGTH_MAX),
+      message: cut(message ?? (hasErrorClass ? "" : describeObject(thrown)), MESSAGE_LENGTH_MAX),
       ...(stack !== undefined && { stack: cut(stack, STACK_LENGTH_MAX) }),
       ...(typeof userCode === "string" && { userCode: cut(userCode, NAME_LENGTH_MAX) }),
       ...(Number.isFinite(userCode) && { userCode: userCode as number }),
@@ -264,9 +242,15 @@ function messageOf(thrown: object): string | undefined {
 /** `X` for an object of `class X extends Error` that does not set its name. */
 function nameOf(thrown: object): string | undefined {
   const name = readText(thrown, "name");
-  if (name !== undefined && name !== "Error") return name;
-  const className = attempt(() => thrown.constructor.name);
-  return isError(thrown) && typeof className === "string" && className !== "" ? className : name;
+  return name === undefined || name === "" || name === "Error"
+    ? (classNameOf(thrown) ?? name)
+    : name;
+}
+
+/** Undefined for a plain object, and for what has no class that can be read. */
+function classNameOf(value: object): string | undefined {
+  const name: unknown = attempt(() => value.constructor.name);
+  return typeof name === "string" && name !== "" && name !== "Object" ? name : undefined;
 }
 
 /** The failure that one of our own errors stands for. */
@@ -319,12 +303,42 @@ function readText(target: object, key: string): string | undefined {
 const STANDARD_KEYS = new Set(["name", "message", "stack", "cause", "code", "isNonRetryable"]);
 
 function printable(value: unknown): string {
-  const text = attempt(() =>
-    typeof value === "object"
-      ? (JSON.stringify(value) as string | undefined)
-      : String(value as symbol),
-  );
-  return text ?? "a value that cannot be printed";
+  if (value === "") return "an empty text";
+  if (typeof value === "string") return JSON.stringify(value);
+  // A class that is thrown without `new`: its source says nothing.
+  if (typeof value === "function") return `the function ${JSON.stringify(nameOf(value))}`;
+  if (typeof value === "object" && value !== null) return toJson(value) ?? UNPRINTABLE;
+  return attempt(() => String(value as symbol)) ?? UNPRINTABLE;
+}
+
+/** An object that was thrown and has no message: a `Response` has all that matters in its getters. */
+function describeObject(value: object): string {
+  const className = classNameOf(value);
+  const json = toJson(value);
+  if (className === undefined) return json ?? UNPRINTABLE;
+  const facts = factsOf(value);
+  const inGetters =
+    facts.length === 0 ? "" : ` (${facts.map((fact) => fact.join(" ")).join(", ")})`;
+  const inMembers = json === undefined || json === "{}" ? "" : `: ${json}`;
+  return `an object of class ${className}${inGetters}${inMembers}`;
+}
+
+/** What a class of the platform says of its objects by getters, which JSON leaves out. */
+function factsOf(value: object): [name: string, fact: string | number][] {
+  const names = read(value, "status") === undefined ? ["code", "reason", "type"] : STATUS_GETTERS;
+  return names.flatMap((name) => {
+    const fact = Object.hasOwn(value, name) ? undefined : read(value, name);
+    return typeof fact === "number" || (typeof fact === "string" && fact !== "")
+      ? [[name, fact]]
+      : [];
+  });
+}
+
+const STATUS_GETTERS = ["status", "statusText"];
+const UNPRINTABLE = "a value that cannot be printed";
+
+function toJson(value: object): string | undefined {
+  return attempt(() => JSON.stringify(value) as string | undefined);
 }
 
 function cut(text: string, lengthMax: number): string {

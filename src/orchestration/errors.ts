@@ -1,7 +1,8 @@
 /** What user code catches, rebuilt from what history keeps: class, message, code, cause chain, details. */
 
 import { DuroxideError, type ErrorCategory } from "../foundation/errors.ts";
-import { describeFailure, type Failure } from "../history/failure.ts";
+import { describeFailure } from "../history/failure-text.ts";
+import type { Failure } from "../history/failure.ts";
 
 /** An error as the worker threw it. */
 export interface FailureDetails {
@@ -77,7 +78,7 @@ export class ActivityError extends DuroxideError implements BranchFailure {
   declare readonly key?: string | undefined;
 
   constructor(activityName: string, attempt: number, failure: Failure) {
-    super("activity_failed", failure.message, {
+    super("activity_failed", describeFailure(failure), {
       category: failure.category,
       retryable: failure.isNonRetryable !== true,
       details: toDetails(failure),

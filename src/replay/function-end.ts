@@ -2,7 +2,8 @@
 
 import { describeIssues, ValidationError } from "../foundation/errors.ts";
 import type { EncodedValue, TerminalEvent } from "../history/event.ts";
-import { describePath, toFailure } from "../history/failure.ts";
+import { describePath } from "../history/failure-text.ts";
+import { toFailure } from "../history/failure.ts";
 import type { Comparison } from "./action.ts";
 import { findFailureSource } from "./source.ts";
 

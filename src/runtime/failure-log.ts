@@ -1,6 +1,7 @@
 /** Log lines about what failed: visible without asking, once for each attempt and each instance. */
 
-import { describePath, type Failure } from "../history/failure.ts";
+import { describePath } from "../history/failure-text.ts";
+import type { Failure } from "../history/failure.ts";
 import type { Logger, LogFields } from "../observability/logger.ts";
 import type { ClaimedActivity } from "../provider/provider.ts";
 import type { TurnOutcome } from "../replay/conclusion.ts";
@@ -36,8 +37,12 @@ export function logInstanceFailure(
 
 function toFields(failure: Failure): LogFields {
   const source = findFailureSource(failure);
+  const what = describePath(failure);
   return {
-    error: `${failure.name}: ${describePath(failure).slice(0, MESSAGE_LENGTH_MAX)}`,
+    error: (failure.message === "" ? what : `${failure.name}: ${what}`).slice(
+      0,
+      MESSAGE_LENGTH_MAX,
+    ),
     ...(failure.userCode !== undefined && { errorCode: failure.userCode }),
     ...(source !== undefined && { source }),
   };
