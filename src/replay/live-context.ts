@@ -34,6 +34,7 @@ import { Future, SleepingFuture } from "./future.ts";
 import { Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";
 import { findUserFrame } from "./source.ts";
+import { warnOfMessage } from "./untaken.ts";
 
 /** Events from which on a new execution is suggested. */
 const SUGGESTED_HISTORY_LENGTH = 10_000;
@@ -141,6 +142,7 @@ export class LiveContext implements Implementation {
     );
     this.#execution.emit({ kind: "ExternalSubscribed", name }, operation);
     this.#execution.mailbox.addWait(operation);
+    warnOfMessage(this.#execution, name);
     return operation;
   }
 

@@ -47,6 +47,11 @@ export class Mailbox {
     this.#arrivalCount += 1;
   }
 
+  /** Whether a queue of this name has unread messages. */
+  hasUnread(name: string): boolean {
+    return this.#buffers.get(name)?.peek() !== undefined;
+  }
+
   /** Unread queue messages of all queues, in the order in which they arrived. */
   unread(): CarriedMessage[] {
     return [...this.#buffers]

@@ -41,7 +41,7 @@ import type { GuardMode, GuardTrip } from "./guards.ts";
 import { describeListener, guardError } from "./guards.ts";
 import type { Operation } from "./operation.ts";
 import { turnLoop, type WindowTask } from "./turn-loop.ts";
-import { untakenEvent, WAITS_NAMED_MAX } from "./untaken-event.ts";
+import { warnOfEvent, warnOfMessage } from "./untaken.ts";
 
 export interface TurnInput {
   /** What is recorded and not yet known to the execution: everything for a fresh one, nothing for a resident one. */
@@ -331,13 +331,16 @@ class Turn implements WindowTask {
         );
       case "ExternalEvent": {
         const operation = execution.mailbox.findWait(event.name);
-        if (operation === undefined) this.#warnOfEvent(event.name);
+        if (operation === undefined) warnOfEvent(execution, event.name);
         return this.#serve(operation, event.data);
       }
       case "QueueMessage": {
         // The execution has ended: this message is for the next one.
         const operation = this.#isOver() ? undefined : execution.mailbox.findDequeue(event.name);
-        if (operation === undefined) execution.mailbox.buffer(event.name, event.data);
+        if (operation === undefined) {
+          execution.mailbox.buffer(event.name, event.data);
+          warnOfMessage(execution, event.name);
+        }
         return this.#serve(operation, event.data);
       }
       case "OrchestrationCancelRequested":
@@ -377,14 +380,6 @@ class Turn implements WindowTask {
     // What a branch of a combination does is seen by its combination.
     const isByHand = subscription.scope.isRoot && subscription.awaitCount > 0;
     if (hasMovedOn && isByHand && end === undefined) lostMessages.noteUnread(subscription);
-  }
-
-  /** An event is not kept: what was raised before its wait, or after it, is gone. */
-  #warnOfEvent(name: string): void {
-    const { instanceId, operations } = this.#execution;
-    const open = [...operations.values()].filter(({ kind, isOpen }) => kind === "event" && isOpen);
-    const waits = open.slice(0, WAITS_NAMED_MAX).map((wait) => wait.name);
-    this.#execution.warn(untakenEvent(instanceId, name, waits), { event: name, waits });
   }
 
   /** Deliveries end with the function, and before a failure that user code must not see. */
