@@ -10,6 +10,24 @@ import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 
 type AnyFunction = (...args: never[]) => unknown;
 
+const OPTIONS = { requireManualDestroy: true };
+
+/** Whether `enterWith` changes the context for all that enter it later, as on Node 20 and 22. */
+const IS_CHANGED_BY_ENTER_WITH = ((): boolean => {
+  const storage = new AsyncLocalStorage<boolean>();
+  const resource = new AsyncResource("duroxide", OPTIONS);
+  try {
+    resource.runInAsyncScope(() => storage.enterWith(true));
+    return resource.runInAsyncScope(() => storage.getStore()) === true;
+  } finally {
+    storage.disable(); // Or each promise of the process would cost more.
+  }
+})();
+
+function runInFreshResource<T>(work: () => T): T {
+  return new AsyncResource("duroxide", OPTIONS).runInAsyncScope(work);
+}
+
 /** One context, captured once and entered as often as needed. */
 export class AsyncContext {
   /**
@@ -18,7 +36,7 @@ export class AsyncContext {
    */
   static readonly root: AsyncContext = new AsyncContext();
 
-  readonly #resource = new AsyncResource("duroxide", { requireManualDestroy: true });
+  readonly #resource = new AsyncResource("duroxide", OPTIONS);
 
   private constructor() {
     // See `capture`.
@@ -32,6 +50,13 @@ export class AsyncContext {
   /** Calls `work` in this context. */
   run<T>(work: () => T): T {
     return this.#resource.runInAsyncScope(work);
+  }
+
+  /** The same for code of the user, which may change its context with `enterWith`: no other code sees that. */
+  runUserCode<T>(work: () => T): T {
+    return IS_CHANGED_BY_ENTER_WITH
+      ? this.#resource.runInAsyncScope<undefined, T>(runInFreshResource, undefined, work)
+      : this.#resource.runInAsyncScope(work);
   }
 
   /** A function that calls `work` in this context, wherever it is called. */

@@ -14,7 +14,7 @@
  * I2. Windows of one round follow each other without a return to the event loop in between; a round
  *     ends after `ROUND_MS` or `ROUND_WINDOWS`, so that a host's own work is never kept waiting.
  * I3. Each task runs in its own context, not in that of the code that armed the round: code of the user that begins in
- *     a window is in the context of its runtime, and marked as the execution's.
+ *     a window is in the context of its runtime, which nothing that it enters changes, and marked as the execution's.
  * I4. All copies of the package in a thread share one loop.
  * (Semantics section 34, notes 1 to 3; design/engine.md "One turn".)
  */
@@ -131,7 +131,7 @@ export class TurnLoop {
       watchGuards(task.guards, task.owner, this.#onGuardTrip);
     }
     // Marking costs something on Node 20 and 22, and only guards need it.
-    task.context.run(task.guards === "off" ? this.#deliver : this.#deliverMarked);
+    task.context.runUserCode(task.guards === "off" ? this.#deliver : this.#deliverMarked);
   };
 
   readonly #deliver = (): void => {

@@ -76,6 +76,47 @@ const expected = (context: string) =>
     ),
   );
 
+describe("what code of the user enters with enterWith()", () => {
+  const enter = defineActivity("Enter", (who: string) => tenant.enterWith(who));
+  const enterTransaction = defineTransaction("EnterTx", (_tx, who: string) =>
+    tenant.enterWith(who),
+  );
+  const enterAll = defineOrchestration("EnterAll", async (ctx, who: string) => {
+    tenant.enterWith(who);
+    await ctx.scheduleActivity(enter, who);
+    note("its own code"); // A context follows across awaits.
+    tenant.enterWith(`${who} later`);
+    await ctx.scheduleActivity(enterTransaction, who);
+    await ctx
+      .scheduleTimer(1)
+      .map(() => tenant.enterWith(`${who} mapped`))
+      .settled();
+    await ctx.all([async (scope) => tenant.enterWith(`${who} branch`) ?? scope.scheduleTimer(1)]);
+    tenant.enterWith(`${who} at the end`);
+  });
+
+  test.each(["error", "off"] as const)(
+    "F3 is seen by no other instance and no activity, guards %s",
+    async (guards) => {
+      await tenant.run("runtime", () =>
+        start({
+          guards,
+          activities: [look, book, enter, enterTransaction],
+          orchestrations: [visit, enterAll],
+        }),
+      );
+      const client = new Client(store);
+      for (const id of ["e1", "e2"]) {
+        await (await client.startOrchestration(id, enterAll, "customer")).result();
+        await Promise.all(NAMES.map((name) => request(`${name}${id}`)));
+      }
+      expect(seen).toContain("its own code: customer");
+      seen.delete("its own code: customer");
+      expect([...seen].filter((line) => !/: (?:runtime|none)$/.test(line))).toEqual([]);
+    },
+  );
+});
+
 describe("three requests in three contexts", () => {
   test("F3 see their own context, and the code that of the runtime", async () => {
     await tenant.run("runtime", () => start());
