@@ -17,6 +17,8 @@ import { DROPPED } from "./operation.ts";
 
 /** A branch that has been started. */
 interface StartedBranch {
+  /** Undefined for a function or a promise. */
+  readonly future?: Future<unknown>;
   subscribe(subscriber: (settlement: Settlement<unknown>) => void): void;
   /** @returns Whether code of the branch goes on because of it */
   lose(to: string, reason: string): boolean;
@@ -31,11 +33,14 @@ export interface CombinationHost {
   };
   /** Does something in the next window, before the next event. */
   defer(action: () => void): void;
+  /** The code goes on without the value of a future that has one, see `LostMessages`. */
+  readonly noteDropped: (source: object) => void;
 }
 
 function startBranch(branch: Branch, host: CombinationHost): StartedBranch {
   if (branch instanceof Future) {
     return {
+      future: branch,
       subscribe: (subscriber) => {
         branch.subscribe(subscriber);
       },
@@ -129,9 +134,13 @@ abstract class CombinedFuture<T> extends Future<T> {
   protected decide(settlement: Settlement<T>, winner: number, reason: string = DROPPED): void {
     this.#isDecided = true;
     let goesOn = false;
-    if (!this.keepsLosers) {
-      for (const [index, branch] of this.#branches.entries())
-        if (index !== winner && branch.lose(`ctx.${this.kind}()`, reason)) goesOn = true;
+    for (const [index, branch] of this.#branches.entries()) {
+      if (index === winner) {
+        branch.future?.noteAwait();
+        continue;
+      }
+      this.#drop(branch);
+      if (!this.keepsLosers && branch.lose(`ctx.${this.kind}()`, reason)) goesOn = true;
     }
     if (!goesOn) this.settle(settlement);
     else {
@@ -139,6 +148,21 @@ abstract class CombinedFuture<T> extends Future<T> {
         this.settle(settlement);
       });
     }
+  }
+
+  #drop({ future }: StartedBranch): void {
+    if (future?.settlement?.status !== "fulfilled") return;
+    future.visitSources(this.#host.noteDropped);
+  }
+
+  /** Settles with the values of all branches. */
+  protected complete(settlement: Settlement<T>): void {
+    for (const { future } of this.#branches) future?.noteAwait();
+    this.settle(settlement);
+  }
+
+  override visitSources(visit: (source: object) => void): void {
+    for (const { future } of this.#branches) future?.visitSources(visit);
   }
 
   /** A combination that lost a race takes its branches with it. */
@@ -184,7 +208,7 @@ export class JoinFuture extends CombinedFuture<Settlement<unknown>[]> {
       if (settlement.status === "rejected") nameBranch(settlement.reason, { index });
       outcomes[index] = settlement;
       missing -= 1;
-      if (missing === 0) this.settle({ status: "fulfilled", value: outcomes });
+      if (missing === 0) this.complete({ status: "fulfilled", value: outcomes });
     });
   }
 }
@@ -203,7 +227,7 @@ export class AllFuture extends CombinedFuture<unknown[]> {
       }
       values[index] = settlement.value;
       missing -= 1;
-      if (missing === 0) this.settle({ status: "fulfilled", value: values });
+      if (missing === 0) this.complete({ status: "fulfilled", value: values });
     });
   }
 }

@@ -36,7 +36,7 @@ import { Ledger } from "./ledger.ts";
 import { lostMessage, LostMessages, type SubscriptionKind } from "./lost-messages.ts";
 import { LiveContext } from "./live-context.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { Operation, OperationOwner } from "./operation.ts";
+import { Operation, type OperationOwner } from "./operation.ts";
 import { Scope } from "./scope.ts";
 import { findUserFrame } from "./source.ts";
 import { turnLoop, type WindowTask } from "./turn-loop.ts";
@@ -336,6 +336,17 @@ export class Execution implements OperationOwner {
       const taker = this.#lostMessages?.take(kind as SubscriptionKind, name);
       if (taker !== undefined) this.#warnOfTaker(taker, "continues as new");
     }
+  }
+
+  /** A combination was decided without the value of this future. */
+  noteDropped(source: object): void {
+    if (source instanceof Operation && (source.kind === "queue" || source.kind === "event"))
+      this.lostMessages.noteUnread(source);
+  }
+
+  /** A branch has lost. */
+  noteClosed(scope: Scope): void {
+    this.#lostMessages?.noteClosed(scope);
   }
 
   #warnOfTaker(taker: Operation, action: string): void {

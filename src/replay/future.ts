@@ -53,7 +53,13 @@ export abstract class Future<T> implements DurableFuture<T> {
   get awaitCount(): number {
     return this.#awaitCount;
   }
-  /** Counts an await. */
+
+  /** Calls `visit` with each future behind it that is not made of others. */
+  visitSources(visit: (source: object) => void): void {
+    visit(this);
+  }
+
+  /** Counts an await, or a combination that hands its value to the code. */
   noteAwait(): void {
     this.#awaitCount += 1;
   }
@@ -178,5 +184,8 @@ class DerivedFuture<T, U> extends Future<U> {
   override noteAwait(): void {
     super.noteAwait();
     this.#source.noteAwait();
+  }
+  override visitSources(visit: (source: object) => void): void {
+    this.#source.visitSources(visit);
   }
 }

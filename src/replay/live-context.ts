@@ -157,6 +157,7 @@ export class LiveContext implements Implementation {
     );
     this.#execution.emit({ kind: "QueueSubscribed", name }, operation);
     this.#execution.mailbox.addDequeue(operation);
+    if (operation.settlement !== undefined) this.#execution.lostMessages.noteServed(operation);
     return operation;
   }
 
@@ -332,8 +333,14 @@ export class LiveContext implements Implementation {
       const scope = new Scope(this.#scope);
       return {
         context: LiveContext.create(this.#execution, scope),
-        close: (reason) => scope.close(reason),
+        close: (reason) => {
+          this.#execution.noteClosed(scope);
+          return scope.close(reason);
+        },
       };
+    },
+    noteDropped: (source) => {
+      this.#execution.noteDropped(source);
     },
     defer: (action) => {
       this.#execution.deferred.push(action);

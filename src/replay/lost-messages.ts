@@ -1,17 +1,21 @@
 /**
  * Messages and events that were given to a subscription which the code has left behind.
  *
- * A native `Promise.race` cannot be seen, and `ctx.select()` with `{ keep: true }` leaves its losers
- * open: such a loser stays a subscription and takes the next message, which then reaches no code. What
- * can be seen is its trace: a subscription was awaited by hand, the code went on without it, and when
- * it was served the code did nothing. That is reported once per execution, when the code subscribes to
- * the same name again or continues as new (a message of an ended instance has no reader). A
- * subscription that is awaited or raced again has been kept on purpose and is not reported.
+ * What a subscription has taken reaches no code
+ * - when it lost a native `Promise.race`, or a `ctx.select()` with `{ keep: true }`, and the code did
+ *   nothing in the window in which it was served;
+ * - when a combination of `ctx` was decided without it after it had been served;
+ * - when it was served in a branch that lost, and nothing has awaited it;
+ * - when the execution continues as new, and nothing has awaited it.
+ * That is reported once per execution, when the code subscribes to the same name again or continues as
+ * new (a message of an ended instance has no reader). A subscription that is awaited or combined again
+ * has been kept on purpose and is not reported.
  *
  * Boundary: reports and decides nothing: which subscription a message goes to depends on history alone.
  */
 
 import type { Operation } from "./operation.ts";
+import type { Scope } from "./scope.ts";
 
 /** What can take a message: a wait for an event, or a dequeue. */
 export type SubscriptionKind = "event" | "queue";
@@ -23,12 +27,29 @@ interface Unread {
   readonly awaitCount: number;
 }
 
+/** So many served subscriptions are kept before those are removed that have been awaited since. */
+const SERVED_MAX = 64;
+
 export class LostMessages {
   /** By kind and name. */
   readonly #unread = new Map<string, Unread>();
+  /** Those that nothing had awaited when they were served. */
+  #served = new Set<Operation>();
   #hasReported = false;
 
-  /** The code has done nothing in the window in which it was served. */
+  noteServed(subscription: Operation): void {
+    if (subscription.awaitCount > 0) return;
+    if (this.#served.size >= SERVED_MAX) this.#served = new Set(this.#neverAwaited());
+    this.#served.add(subscription);
+  }
+
+  /** A branch has lost. */
+  noteClosed(scope: Scope): void {
+    for (const subscription of this.#neverAwaited())
+      if (subscription.scope.isWithin(scope)) this.noteUnread(subscription);
+  }
+
+  /** It was served, and the code goes on without what it has taken. */
   noteUnread(subscription: Operation): void {
     const { kind, name, awaitCount } = subscription;
     this.#unread.set(keyOf(kind, name), { subscription, awaitCount });
@@ -48,7 +69,12 @@ export class LostMessages {
 
   /** Subscriptions that may have taken a message for nothing. */
   all(): Operation[] {
+    for (const subscription of this.#neverAwaited()) this.noteUnread(subscription);
     return [...this.#unread.values()].map(({ subscription }) => subscription);
+  }
+
+  #neverAwaited(): Operation[] {
+    return [...this.#served].filter(({ awaitCount }) => awaitCount === 0);
   }
 }
 
@@ -75,7 +101,7 @@ export function lostMessage(
   return (
     `Cannot give ${what} to the code: ${taker} ${id} took it, the code did nothing with it, ` +
     `and now it ${action === "" ? next : action}${line}; a ${taker} that lost a Promise.race, or a ctx.select() ` +
-    `with { keep: true }, still takes what comes next: make the ${taker} once, before the loop, and pass ` +
-    "the same one with { keep: true } in each round, or use ctx.select() without it"
+    `with { keep: true }, still takes what comes next, and one whose combination is decided keeps what it has: ` +
+    `make the ${taker} once, before the loop, and await the same one or pass it on with { keep: true }`
   );
 }

@@ -29,6 +29,11 @@ export class Scope {
     return this.#parent === undefined;
   }
 
+  /** Whether it is `other`, or inside of it. */
+  isWithin(other: Scope): boolean {
+    return this === other || this.#parent?.isWithin(other) === true;
+  }
+
   add(operation: Operation): void {
     if (this.#isEmpty()) this.#attach();
     this.#operations.add(operation);

@@ -365,6 +365,7 @@ class Turn implements WindowTask {
     return () => {
       this.#execution.forget(operation);
       this.#served = { subscription: operation, window: this.#execution.windowCount };
+      this.#execution.lostMessages.noteServed(operation);
       operation.resolve(data);
     };
   }

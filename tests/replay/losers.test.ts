@@ -317,6 +317,81 @@ describe("what nobody takes", () => {
     ]);
   });
 
+  const failing = async (ctx: Ctx): Promise<unknown> => {
+    await ctx.scheduleActivity("Bad");
+    throw new Error("bad");
+  };
+  test.each<readonly [string, (ctx: Ctx) => Promise<unknown>, number]>([
+    [
+      "a ctx.all() that fails",
+      async (ctx) => {
+        const all = ctx.all([ctx.dequeueEvent("q"), async (scope: Ctx) => failing(scope)]);
+        await all.settled();
+        return ctx.dequeueEvent("q");
+      },
+      3,
+    ],
+    [
+      "a ctx.all() in a branch that loses",
+      async (ctx) => {
+        await ctx.select({
+          branch: async (scope: Ctx) =>
+            scope.all([scope.dequeueEvent("q"), scope.scheduleTimer("1h")]),
+          work: ctx.scheduleActivity("Step"),
+        });
+        return ctx.dequeueEvent("q");
+      },
+      2,
+    ],
+    [
+      "a branch that loses",
+      async (ctx) => {
+        await ctx.select({
+          branch: async (scope: Ctx) => {
+            const message = scope.dequeueEvent("q");
+            await scope.scheduleTimer("1h");
+            return message;
+          },
+          work: ctx.scheduleActivity("Step"),
+        });
+        return ctx.dequeueEvent("q");
+      },
+      2,
+    ],
+    [
+      "an execution that continues as new",
+      async (ctx) => {
+        void ctx.dequeueEvent("q");
+        await ctx.scheduleActivity("Step");
+        return ctx.continueAsNew(1);
+      },
+      3,
+    ],
+    [
+      "a ctx.select() of what is finished already",
+      async (ctx) => {
+        const message = ctx.dequeueEvent("q");
+        const work = ctx.scheduleActivity("Step");
+        await work;
+        await ctx.select({ work, message });
+        return ctx.dequeueEvent("q");
+      },
+      3,
+    ],
+  ])("F16 a message that goes down with %s is a warning", async (_name, code, work) => {
+    const { story } = await play(code, [[sent("q", "lost")]]);
+    const last = await story.turn(done(work));
+    expect(last.traces).toMatchObject([
+      {
+        level: "warn",
+        message: expect.stringMatching(
+          /^Cannot give a message of queue "q" to the code: dequeue [23]/,
+        ),
+        fields: { queue: "q" },
+      },
+    ]);
+  });
+
   test("F16 with ctx.select the message waits for the next dequeue", async () => {
     const { output, last } = await play(
       async (ctx: Ctx) => {
@@ -358,6 +433,28 @@ describe("what nobody takes", () => {
         await keeping(ctx, message as DurableFuture<string>);
         await ctx.scheduleActivity("Step");
         await keeping(ctx, message as DurableFuture<string>);
+        return ctx.dequeueEvent("q");
+      },
+    ],
+    [
+      "a join of what was served long ago",
+      async (ctx) => {
+        const [first, second] = [ctx.dequeueEvent("q"), ctx.scheduleTimer(1)];
+        await second;
+        await ctx.scheduleActivity("Step");
+        await ctx.all([first, second]);
+        return ctx.dequeueEvent("q");
+      },
+    ],
+    [
+      "a loser that is awaited afterwards",
+      async (ctx) => {
+        const message = ctx.dequeueEvent("q");
+        const timer = ctx.scheduleTimer(1);
+        await timer;
+        await ctx.scheduleActivity("Step");
+        await ctx.select([timer, message]);
+        await message;
         return ctx.dequeueEvent("q");
       },
     ],
