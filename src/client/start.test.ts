@@ -154,7 +154,7 @@ describe("a runtime of the same process", () => {
 
   test("may take the start", async () => {
     const { client, hub, store } = await openWorld();
-    hub.join(runtime(async () => ({ kind: "started", key: 1, delivered: [] })));
+    hub.join(runtime(async () => ({ kind: "started", key: 1, delivered: [], refusedStarts: [] })));
     expect((await client.startOrchestration("a", greet, "Ada")).isNew).toBe(true);
     expect(await queued(store)).toEqual({});
   });

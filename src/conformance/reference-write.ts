@@ -124,7 +124,8 @@ function startInstance(draft: Draft, operation: Operation<"startInstance">): Wri
     instance.notBeforeMs = 0;
     applyTurn(draft, out, instance, firstTurn.effects);
   }
-  return { kind: "started", key: instance.key, delivered: out.delivered };
+  const { delivered, refusedStarts } = out;
+  return { kind: "started", key: instance.key, delivered, refusedStarts };
 }
 
 function toInstance(draft: Draft, request: StartRequest): StoredInstance {

@@ -330,6 +330,8 @@ export type WriteOutcome =
       readonly kind: "started";
       readonly key: InstanceKey;
       readonly delivered: readonly DeliveredMessage[];
+      /** Those of its first turn that were refused because their id is in use. */
+      readonly refusedStarts: readonly string[];
     }
   /** `isSame`: the very same request (same `runId`) was accepted before. */
   | { readonly kind: "idInUse"; readonly existing: InstanceRow; readonly isSame: boolean }

@@ -24,6 +24,7 @@ import type { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { createExecution } from "./intake.ts";
 import type { NodeKeeper } from "./node-keeper.ts";
 import type { RuntimeSettings } from "./options.ts";
+import { logRefusedStarts } from "./refused-start-log.ts";
 import { Resident } from "./resident.ts";
 import type { Concluded, TurnRunner } from "./turn-runner.ts";
 
@@ -80,7 +81,7 @@ export class StartTaker {
   }
 
   async #land(wanted: WantedStart, first: FirstTurn): Promise<WriteOutcome> {
-    const { hub, activities, runner } = this.#parts;
+    const { hub, activities, runner, settings } = this.#parts;
     const { request, retryMs } = wanted;
     const { execution, conclusion, node } = first;
     const { parent, runId } = request;
@@ -100,6 +101,7 @@ export class StartTaker {
       const resident = new Resident(request.instanceId, claim, execution);
       resident.parent = parent;
       resident.runId = runId;
+      logRefusedStarts(settings.logger, execution, outcome.refusedStarts);
       this.#parts.onStarted(resident, conclusion, effects);
       return outcome;
     }

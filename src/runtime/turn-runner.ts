@@ -37,6 +37,7 @@ import { toConsumed, type InboxItem } from "./inbox.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { logInstanceFailure } from "./failure-log.ts";
 import { Parking, toReason } from "./parking.ts";
+import { logRefusedStarts } from "./refused-start-log.ts";
 import type { Resident } from "./resident.ts";
 
 /** What became of the resident: it goes on, it has ended, or the store has it again. */
@@ -218,11 +219,8 @@ export class TurnRunner {
         count: outcome.droppedMessageCount,
       });
     }
-    for (const instanceId of outcome.refusedStarts) {
-      this.#log("warn", resident, "A start was refused: its id is in use", {
-        refusedInstanceId: instanceId,
-      });
-    }
+    const { logger } = this.#parts.settings;
+    logRefusedStarts(logger, resident.execution, outcome.refusedStarts);
     return this.onCommitted(resident, conclusion, effects, outcome.ended);
   }
 

@@ -188,6 +188,24 @@ export const starts: readonly ConformanceCase[] = concern("starts", {
     expectEqual(bodiesOf(await store.heldMessages()), ["conflict"], "what the parent is told");
     expectEqual(await store.provider.listChildren("p"), [], "the children");
   },
+
+  "of a first turn whose ids are in use are listed": async (store) => {
+    await store.start("c");
+    const starts = [
+      request("c", { runId: "detached" }),
+      request("d"),
+      request("d", { runId: "r" }),
+    ];
+    const outcome = await store.write({
+      kind: "startInstance",
+      request: request("p"),
+      firstTurn: { node: store.node, effects: effects({ history: [historyRow(1)], starts }) },
+    });
+    const { refusedStarts } = expectKind(outcome, "started", "the start");
+    expectEqual(refusedStarts, ["c", "d"], "the refused starts");
+    const queued = expectKind(await store.start("q"), "started", "a start without a turn");
+    expectEqual(queued.refusedStarts, [], "those of a start without a turn");
+  },
 });
 
 async function replacesFinished(store: StoreUnderTest): Promise<void> {

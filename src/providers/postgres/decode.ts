@@ -207,7 +207,12 @@ type DeliveryAnswer = readonly [
 
 /** The outcome of one operation, see `schema/`. */
 export type OutcomeAnswer =
-  | { readonly k: "s"; readonly key: number; readonly d?: readonly DeliveryAnswer[] }
+  | {
+      readonly k: "s";
+      readonly key: number;
+      readonly d?: readonly DeliveryAnswer[];
+      readonly r?: readonly string[];
+    }
   | { readonly k: "u"; readonly x: InstanceAnswer }
   | {
       readonly k: "c";
@@ -223,7 +228,12 @@ export type OutcomeAnswer =
 export function toOutcome(operation: WriteOperation, answer: OutcomeAnswer): WriteOutcome {
   switch (answer.k) {
     case "s":
-      return { kind: "started", key: answer.key, delivered: toDelivered(operation, answer.d) };
+      return {
+        kind: "started",
+        key: answer.key,
+        delivered: toDelivered(operation, answer.d),
+        refusedStarts: answer.r ?? [],
+      };
     case "u": {
       const existing = toInstanceRow(answer.x);
       const runId = operation.kind === "startInstance" ? operation.request.runId : undefined;

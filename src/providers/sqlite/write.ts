@@ -121,7 +121,8 @@ function toRunningInstance(pending: NewInstance, node: number, effects: TurnEffe
 
 function toStartOutcome(result: Insertion, runId: string, out: Outbox): WriteOutcome {
   if (result.kind === "inserted") {
-    return { kind: "started", key: result.key, delivered: out.delivered };
+    const { delivered, refusedStarts } = out;
+    return { kind: "started", key: result.key, delivered, refusedStarts };
   }
   const { existing } = result;
   return { kind: "idInUse", existing, isSame: existing.runId === runId };

@@ -374,7 +374,7 @@ begin
   f := @.finish_turn(s.seq, v_request ->> 'id', v_effects, p_now, p_writer, v_is_final);
   has_work := has_work or f.has_work;
   changed := changed || f.started;
-  outcome := outcome || jsonb_build_object('d', f.delivered);
+  outcome := outcome || jsonb_build_object('d', f.delivered, 'r', f.refused);
 end
 $$;
 `;
