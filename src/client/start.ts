@@ -1,17 +1,17 @@
 /** Starting instances. */
 
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
-import semver from "semver";
 
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { invariant } from "../foundation/invariant.ts";
+import { OptionDoor } from "../foundation/option-values.ts";
 import { assertInstanceId } from "../foundation/limits.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { validate } from "../foundation/standard-schema.ts";
-import { describeValue } from "../history/describe.ts";
 import { encodeMessage } from "../history/message.ts";
 import type { OrchestrationDefinition } from "../orchestration/define.ts";
+import { assertVersion } from "../orchestration/version.ts";
 import type { IdReusePolicy, StartRequest, WriteOutcome } from "../provider/provider.ts";
 import { nameOf } from "./arguments.ts";
 import { encodeValue, write, type Connection, type TransactionOption } from "./connection.ts";
@@ -117,18 +117,9 @@ function toRequest(
 }
 
 function assertChoices(instanceId: string, version: unknown, idReuse: IdReusePolicy): void {
-  if (version !== undefined && (typeof version !== "string" || semver.valid(version) === null)) {
-    throw new UsageError(
-      "invalid_argument",
-      `Cannot start instance "${instanceId}": its version is "${describeValue(version)}"; pass a semantic version such as "1.2.0"`,
-    );
-  }
-  if (!POLICIES.includes(idReuse)) {
-    throw new UsageError(
-      "invalid_argument",
-      `Cannot start instance "${instanceId}": idReuse is "${describeValue(idReuse)}"; pass one of ${POLICIES.join(", ")}`,
-    );
-  }
+  const door = new OptionDoor(`Cannot start instance "${instanceId}"`);
+  assertVersion(door, version);
+  door.oneOf("idReuse", idReuse, POLICIES);
 }
 
 function toNotBeforeMs(startAfter: DurationInput | Date, { hub }: Connection): number {

@@ -1,5 +1,7 @@
 /** Where lines go. A port: users plug in what they have. */
 
+import { OptionDoor } from "../foundation/option-values.ts";
+
 /** Facts beside a line: ids, names, counts. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -11,13 +13,18 @@ export interface Logger {
 }
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+const LEVELS = Object.keys(RANK) as LogLevel[];
+
+const door = new OptionDoor("Cannot make a logger");
 
 /**
  * Writes one line per entry to standard error, fields as JSON.
  *
  * @param minimum - Lines below it are dropped
+ * @throws UsageError `invalid_argument` when it is no level
  */
 export function consoleLogger(minimum: LogLevel = "info"): Logger {
+  door.oneOf("minimum", minimum, LEVELS);
   return {
     log(level, message, fields) {
       if (RANK[level] < RANK[minimum]) return;

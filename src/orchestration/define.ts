@@ -8,11 +8,13 @@
 import { UsageError } from "../foundation/errors.ts";
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
+import { OptionDoor } from "../foundation/option-values.ts";
 import { NAME_BYTES_MAX, assertName } from "../foundation/limits.ts";
 import type { SchemaInput, SchemaOutput, StandardSchema } from "../foundation/standard-schema.ts";
 import type { Transaction } from "../foundation/transaction.ts";
 import type { ActivityContext, TransactionContext } from "./activity-context.ts";
 import type { OrchestrationContext } from "./context.ts";
+import { assertVersion } from "./version.ts";
 
 /** Carries types from a definition to its calls; absent at run time. */
 interface Types<In, Out> {
@@ -46,7 +48,7 @@ export interface ActivityDefinition<In = unknown, Out = unknown> extends Types<I
 export interface OrchestrationDefinition<In = unknown, Out = unknown> extends Types<In, Out> {
   readonly kind: "orchestration";
   readonly name: string;
-  /** A semantic version. */
+  /** A semantic version such as `1.2.0`. */
   readonly version: string;
   readonly run: (ctx: OrchestrationContext, input: never) => unknown;
   readonly input: StandardSchema | undefined;
@@ -205,7 +207,7 @@ export function defineTransaction(
  *
  * @param name - Shared by all versions of it; 1 to 256 UTF-8 bytes
  * @param run - A deterministic async function: it schedules work through `ctx` and does none itself
- * @throws UsageError `invalid_definition` when the name or the function is unusable
+ * @throws UsageError `invalid_definition` when the name, the version or the function is unusable
  */
 export function defineOrchestration<In, Out>(
   name: string,
@@ -342,7 +344,7 @@ function toParts<Run>(
       `Cannot define ${kind === "transaction" ? "a" : "an"} ${kind}: its name is missing; pass a text of 1 to ${NAME_BYTES_MAX} bytes`,
     );
   }
-  const { name, run: body, input, output, inputs } = parts as Partial<Parts<Run>>;
+  const { name, run: body, input, output, inputs, version } = parts as Partial<Parts<Run>>;
   assertName(name, `${kind} name`, "invalid_definition");
   const subject = `the definition of ${kind} ${JSON.stringify(name)}`;
   const known = kind === "orchestration" ? ORCHESTRATION_PARTS : ACTIVITY_PARTS;
@@ -356,13 +358,12 @@ function toParts<Run>(
       `Cannot define ${kind} ${JSON.stringify(name)}: \`run\` is ${body === undefined ? "missing" : `a value of type ${typeof body}`}; pass a function`,
     );
   }
-  const policies: readonly unknown[] = [undefined, "compare", "ignore"];
-  if (!policies.includes(inputs)) {
-    throw new UsageError(
-      "invalid_definition",
-      `Cannot define ${kind} ${JSON.stringify(name)}: \`inputs\` is ${JSON.stringify(inputs)}; pass "compare" or "ignore"`,
-    );
-  }
+  const door = new OptionDoor(
+    `Cannot define ${kind} ${JSON.stringify(name)}`,
+    "invalid_definition",
+  );
+  if (inputs !== undefined) door.oneOf("inputs", inputs, ["compare", "ignore"]);
+  assertVersion(door, version);
   assertSchema(input, `the input of ${kind} ${JSON.stringify(name)}`);
   assertSchema(output, `the output of ${kind} ${JSON.stringify(name)}`);
   return parts as Parts<Run>;

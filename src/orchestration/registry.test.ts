@@ -34,29 +34,56 @@ describe("OrchestrationRegistry", () => {
     expect(registry.resolve("x")).toBe(undefined);
   });
 
-  test("S220 an exact policy decides, also when set later; a missing version resolves to nothing", () => {
+  test("F40 S220 an exact policy decides, also when set later; a version that is not registered is refused", () => {
     const registry = two().versionPolicy("o", { exact: "1.0.0" }).build();
     expect(registry.resolve("o")?.version).toBe("1.0.0");
     registry.setVersionPolicy("o", "latest");
     expect(registry.resolve("o")?.version).toBe("2.0.0");
-    registry.setVersionPolicy("o", { exact: "9.0.0" });
-    expect(registry.resolve("o")).toBe(undefined);
+    expect(() => registry.setVersionPolicy("o", { exact: "9.0.0" })).toThrow(
+      'Cannot set the version policy of "o": version "9.0.0" is not registered, only 1.0.0, 2.0.0; pass "latest" or one that is registered',
+    );
+    expect(registry.resolve("o")?.version).toBe("2.0.0");
     expect(() => registry.setVersionPolicy("x", "latest")).toThrow("no such orchestration");
+  });
+
+  test.each<[string, unknown]>([
+    ["{ version }", { version: "1.0.0" }],
+    ["a version", "1.0.0"],
+    ["{ exact } of no version", { exact: "v2" }],
+    ["{ exact } of a number", { exact: 2 }],
+    ["an empty object", {}],
+    ["null", null],
+    ["nothing", undefined],
+  ])("F40 refuses a policy that is none: %s", (_, policy) => {
+    const refusal = expect.objectContaining({
+      code: "invalid_argument",
+      message: expect.stringContaining('version policy of "o"'),
+    });
+    expect(() => two().versionPolicy("o", policy as never)).toThrow(refusal);
+    const registry = two().build();
+    expect(() => registry.setVersionPolicy("o", policy as never)).toThrow(refusal);
+  });
+
+  test("F40 build() refuses a policy of a version that is not registered", () => {
+    const builder = two().versionPolicy("o", { exact: "3.0.0" });
+    expect(() => builder.build()).toThrow(
+      expect.objectContaining({
+        code: "invalid_definition",
+        message:
+          'Cannot build the registry: the version policy of "o" fails: version "3.0.0" is not registered, only 1.0.0, 2.0.0; register what a policy names, or correct the policy',
+      }),
+    );
   });
 
   test("S222 S224 build() names everything that is wrong at once", () => {
     const builder = two()
       .registerVersioned("o", "2.0.0", run)
       .registerVersioned("o", "1.5.0", run)
-      .registerVersioned("p", "1.0", run)
-      .registerVersioned("p", "v1.0.0-", run)
       .versionPolicy("unknown", "latest");
     expect(problemsOf(() => builder.build())).toEqual([
-      "duplicate_definition",
+      "invalid_definition",
       'orchestration "o" version "2.0.0" is registered twice',
       'orchestration "o" version "1.5.0" is registered after the higher version "2.0.0"; register versions in ascending order',
-      'orchestration "p" version "1.0" is not a semantic version such as 1.2.0',
-      'orchestration "p" version "v1.0.0-" is not a semantic version such as 1.2.0',
       'a version policy names the unknown orchestration "unknown"',
     ]);
   });

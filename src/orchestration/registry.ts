@@ -8,6 +8,8 @@
 import semver from "semver";
 
 import { UsageError } from "../foundation/errors.ts";
+import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
+import { showValue } from "../foundation/option-values.ts";
 import type { ActivityContext } from "./activity-context.ts";
 import type { OrchestrationContext } from "./context.ts";
 import {
@@ -16,9 +18,12 @@ import {
   type ActivityDefinition,
   type OrchestrationDefinition,
 } from "./define.ts";
+import { isVersion } from "./version.ts";
 
 /** Which version new executions of a name get. */
 export type VersionPolicy = "latest" | { readonly exact: string };
+
+const POLICY_OPTIONS: OptionNames<Exclude<VersionPolicy, string>> = { exact: true };
 
 /** Activities by name. Immutable. */
 export class ActivityRegistry {
@@ -120,13 +125,25 @@ export class OrchestrationRegistry {
     return entry.versions.find((definition) => definition.version === wanted);
   }
 
-  /** Changes what new executions of a name get; running ones keep their version. */
+  /**
+   * Changes what new executions of a name get; running ones keep their version.
+   *
+   * @throws UsageError `invalid_argument` for a name or a version that is not registered
+   */
   setVersionPolicy(name: string, policy: VersionPolicy): void {
+    assertPolicy(name, policy);
     const entry = this.#byName.get(name);
     if (entry === undefined) {
       throw new UsageError(
         "invalid_argument",
         `Cannot set the version policy of "${name}": no such orchestration is registered; register it first`,
+      );
+    }
+    const problem = findPolicyProblem(policy, entry.versions);
+    if (problem !== undefined) {
+      throw new UsageError(
+        "invalid_argument",
+        `Cannot set the version policy of "${name}": ${problem}; pass "latest" or one that is registered`,
       );
     }
     entry.policy = policy;
@@ -193,8 +210,12 @@ export class OrchestrationRegistryBuilder {
     return this;
   }
 
-  /** @default "latest" */
+  /**
+   * @default "latest"
+   * @throws UsageError `invalid_argument` for what is no policy; {@link build} says what it does not find
+   */
   versionPolicy(name: string, policy: VersionPolicy): this {
+    assertPolicy(name, policy);
     this.#policies.set(name, policy);
     return this;
   }
@@ -210,8 +231,8 @@ export class OrchestrationRegistryBuilder {
   }
 
   /**
-   * @throws UsageError `duplicate_definition` or `invalid_definition` naming every clash, every text
-   *   that is no semantic version, and every version that is not higher than the ones before it
+   * @throws UsageError `duplicate_definition` naming every clash and every version that is not higher
+   *   than the ones before it, `invalid_definition` also for policies of what is not registered
    */
   build(): OrchestrationRegistry {
     const byName = new Map<
@@ -231,20 +252,51 @@ export class OrchestrationRegistryBuilder {
       if (problem === undefined) entry.versions.push(definition);
       else problems.push(`orchestration "${name}" version "${version}" ${problem}`);
     }
-    for (const name of this.#policies.keys()) {
-      if (!byName.has(name))
-        problems.push(`a version policy names the unknown orchestration "${name}"`);
+    const misfits: string[] = [];
+    for (const [name, policy] of this.#policies) {
+      const entry = byName.get(name);
+      if (entry === undefined) {
+        misfits.push(`a version policy names the unknown orchestration "${name}"`);
+        continue;
+      }
+      const problem = findPolicyProblem(policy, entry.versions);
+      if (problem !== undefined) misfits.push(`the version policy of "${name}" fails: ${problem}`);
     }
-    throwProblems(problems);
+    throwProblems(problems, misfits);
     return this.#create(byName);
   }
+}
+
+/** @throws UsageError `invalid_argument` for what is none */
+function assertPolicy(name: string, policy: unknown): void {
+  if (policy === "latest") return;
+  if (typeof policy === "object" && policy !== null) {
+    assertKnownOptions(policy, POLICY_OPTIONS, `the version policy of "${name}"`);
+    if (isVersion((policy as { readonly exact?: unknown }).exact)) return;
+  }
+  const { exact } = (policy ?? {}) as { readonly exact?: unknown };
+  const actual = typeof policy === "object" ? `{ exact: ${showValue(exact)} }` : showValue(policy);
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot set the version policy of "${name}": it is ${actual}; pass "latest" or { exact: "1.2.0" }`,
+  );
+}
+
+function findPolicyProblem(
+  policy: VersionPolicy,
+  versions: readonly OrchestrationDefinition[],
+): string | undefined {
+  if (policy === "latest" || versions.some(({ version }) => version === policy.exact)) {
+    return undefined;
+  }
+  const known = versions.map(({ version }) => version).join(", ");
+  return `version "${policy.exact}" is not registered, only ${known}`;
 }
 
 function findVersionProblem(
   earlier: readonly OrchestrationDefinition[],
   version: string,
 ): string | undefined {
-  if (semver.valid(version) === null) return "is not a semantic version such as 1.2.0";
   if (earlier.some((definition) => definition.version === version)) return "is registered twice";
   const highest = earlier.at(-1)?.version;
   if (highest !== undefined && !semver.gt(version, highest)) {
@@ -253,11 +305,20 @@ function findVersionProblem(
   return undefined;
 }
 
-function throwProblems(problems: readonly string[]): void {
+/**
+ * @param clashes - Of definitions with each other
+ * @param misfits - Policies that no definition fits
+ */
+function throwProblems(clashes: readonly string[], misfits: readonly string[] = []): void {
+  const problems = [...clashes, ...misfits];
   if (problems.length === 0) return;
+  const advice = [
+    ...(clashes.length > 0 ? ["rename or remove what clashes"] : []),
+    ...(misfits.length > 0 ? ["register what a policy names, or correct the policy"] : []),
+  ];
   throw new UsageError(
-    "duplicate_definition",
-    `Cannot build the registry: ${problems.join("; ")}; rename or remove what clashes`,
+    misfits.length > 0 ? "invalid_definition" : "duplicate_definition",
+    `Cannot build the registry: ${problems.join("; ")}; ${advice.join("; ")}`,
     { details: { problems } },
   );
 }

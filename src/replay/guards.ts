@@ -20,6 +20,8 @@ import { thread } from "./thread.ts";
 /** What happens when orchestration code uses a guarded global. @default "error" */
 export type GuardMode = "error" | "warn" | "off";
 
+export const GUARD_MODES: readonly GuardMode[] = ["error", "warn", "off"];
+
 /** One use of a guarded global. */
 export interface GuardTrip {
   /** Such as `Math.random()`. */

@@ -4,6 +4,7 @@ import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
 import { assertKnownOptions } from "../foundation/known-options.ts";
+import { OptionDoor } from "../foundation/option-values.ts";
 import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
 import { takeStack } from "../foundation/stack.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
@@ -26,6 +27,7 @@ import type {
   QueueDefinition,
 } from "../orchestration/define.ts";
 import type { Branch, DurableFuture } from "../orchestration/durable-future.ts";
+import { assertVersion } from "../orchestration/version.ts";
 import { LiveKeyValueStore } from "./live-kv.ts";
 import { AllFuture, JoinFuture, SelectFuture, type CombinationHost } from "./combinators.ts";
 import { nameOf, type DefinitionKind } from "./definition-name.ts";
@@ -40,6 +42,10 @@ import { warnOfMessage } from "./untaken.ts";
 const SUGGESTED_HISTORY_LENGTH = 10_000;
 /** The furthest date that JavaScript can name, in milliseconds since the Unix epoch. */
 const DATE_MS_MAX = 8_640_000_000_000_000;
+
+const START_DOOR = new OptionDoor("Cannot start an orchestration");
+const CONTINUE_DOOR = new OptionDoor("Cannot continue as new");
+const SELECT_DOOR = new OptionDoor("Cannot select");
 
 type Named = { readonly name: string } | string;
 
@@ -171,6 +177,7 @@ export class LiveContext implements Implementation {
     const name = this.#enter(orchestration, "orchestration");
     const { instanceId } = options;
     if (instanceId !== undefined) assertChildId(instanceId);
+    assertVersion(START_DOOR, options.version);
     const encoded = this.#encodeStart(orchestration, name, input);
     const operation = this.#open("subOrchestration", name, (value) =>
       this.#execution.decode(value),
@@ -200,6 +207,7 @@ export class LiveContext implements Implementation {
     assertKnownOptions(options, VERSION_OPTIONS, "ctx.scheduleOrchestration");
     const name = this.#enter(orchestration, "orchestration");
     assertInstanceId(instanceId);
+    assertVersion(START_DOOR, options.version);
     const encoded = this.#encodeStart(orchestration, name, input);
     this.#execution.emit(
       { kind: "OrchestrationChained", name, instanceId, input: encoded, version: options.version },
@@ -218,7 +226,7 @@ export class LiveContext implements Implementation {
     const isList = Array.isArray(branches);
     const keys = isList ? [] : Object.keys(branches);
     const list = (isList ? branches : Object.values(branches)) as readonly Branch[];
-    const keepsLosers = options.keep === true;
+    const keepsLosers = SELECT_DOOR.flag("keep", options.keep ?? false);
     assertRace(list, keepsLosers);
     assertNotLost(list, "select from");
     const placeOf = (index: number) => (isList ? { index } : { key: keys[index] ?? "" });
@@ -250,6 +258,7 @@ export class LiveContext implements Implementation {
     const never = new Promise<never>(() => undefined);
     if (this.#execution.isAsleep(this.#scope)) return never;
     this.#execution.assertUsable(this.#scope);
+    assertVersion(CONTINUE_DOOR, options.version);
     const encoded = this.#execution.encode(input, "the input of continueAsNew()");
     this.#execution.warnOfLostMessages();
     this.#execution.continueAsNew(encoded, options.version);

@@ -5,13 +5,14 @@ import { DURATION_MS_MAX, parseDurationMs, type DurationInput } from "../foundat
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
+import { OptionDoor, showValue } from "../foundation/option-values.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { consoleLogger, type Logger } from "../observability/logger.ts";
 import { toLogger, type LoggerLike } from "../observability/logger-like.ts";
 import type { ActivityDefinition, OrchestrationDefinition } from "../orchestration/define.ts";
 import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { Provider } from "../provider/provider.ts";
-import type { GuardMode } from "../replay/guards.ts";
+import { GUARD_MODES, type GuardMode } from "../replay/guards.ts";
 import type { StallPolicy } from "./stall-watch.ts";
 
 /** What happens when code and history disagree. */
@@ -153,12 +154,14 @@ const STALL_MS_MIN = 100;
 const STALL_MS_MAX = 86_400_000;
 const RETRY_DELAY_MAX_MS = 60_000;
 
+const door = new OptionDoor("Cannot start a runtime");
+
 /** @throws UsageError naming the first option that cannot be used */
 export function toSettings(options: RuntimeOptions, randomName: string): RuntimeSettings {
   assertKnownOptions(options, RUNTIME_OPTIONS, "Runtime.start");
   assertKnownOptions(options.residency ?? {}, RESIDENCY_OPTIONS, "`residency`");
   assertStore(options.store);
-  const parkedRetryMinMs = duration("parkedRetryMin", options.parkedRetryMin ?? "1s", {
+  const parkedRetryMinMs = door.duration("parkedRetryMin", options.parkedRetryMin ?? "1s", {
     min: 1,
     max: DURATION_MS_MAX,
   });
@@ -168,46 +171,55 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     store: options.store,
     activities,
     orchestrations: toOrchestrations(options.orchestrations ?? []),
-    activityConcurrency: count("activityConcurrency", options.activityConcurrency ?? 100, 0),
-    orchestrationConcurrency: count(
+    activityConcurrency: door.count("activityConcurrency", options.activityConcurrency ?? 100, 0),
+    orchestrationConcurrency: door.count(
       "orchestrationConcurrency",
       options.orchestrationConcurrency ?? 1000,
       1,
     ),
     waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
-    leaseMs: duration("lease", options.lease ?? "10s", { min: LEASE_MS_MIN, max: LEASE_MS_MAX }),
-    crashesMax: count("poisonAfterCrashes", options.poisonAfterCrashes ?? 10, 1),
-    stallAfterMs: duration("stallAfter", options.stallAfter ?? "30s", {
+    leaseMs: door.duration("lease", options.lease ?? "10s", {
+      min: LEASE_MS_MIN,
+      max: LEASE_MS_MAX,
+    }),
+    crashesMax: door.count("poisonAfterCrashes", options.poisonAfterCrashes ?? 10, 1),
+    stallAfterMs: door.duration("stallAfter", options.stallAfter ?? "30s", {
       min: STALL_MS_MIN,
       max: STALL_MS_MAX,
     }),
-    onStall: oneOf("onStall", options.onStall ?? "report", ["report", "exit"]),
-    cancellationGraceMs: duration("cancellationGrace", options.cancellationGrace ?? "10s", {
+    onStall: door.oneOf("onStall", options.onStall ?? "report", ["report", "exit"]),
+    cancellationGraceMs: door.duration("cancellationGrace", options.cancellationGrace ?? "10s", {
       min: 0,
       max: DURATION_MS_MAX,
     }),
     parkedRetryMinMs,
     // A first delay beyond the usual bound is meant.
-    parkedRetryMaxMs: duration(
+    parkedRetryMaxMs: door.duration(
       "parkedRetryMax",
       options.parkedRetryMax ?? Math.max(RETRY_DELAY_MAX_MS, parkedRetryMinMs),
       { min: parkedRetryMinMs, max: DURATION_MS_MAX },
     ),
-    residentInstancesMax: count(
+    residentInstancesMax: door.count(
       "residency.maxInstances",
       options.residency?.maxInstances ?? 10_000,
       1,
     ),
-    residentBytesMax: count(
+    residentBytesMax: door.count(
       "residency.maxBytes",
       options.residency?.maxBytes ?? 256 * 1024 * 1024,
       1,
     ),
-    isCold: options.residency?.evictAfterEveryTurn ?? false,
-    guards: oneOf("guards", options.guards ?? "error", ["error", "warn", "off"]),
-    nondeterminism: oneOf("nondeterminism", options.nondeterminism ?? "park", ["park", "fail"]),
+    isCold: door.flag(
+      "residency.evictAfterEveryTurn",
+      options.residency?.evictAfterEveryTurn ?? false,
+    ),
+    guards: door.oneOf("guards", options.guards ?? "error", GUARD_MODES),
+    nondeterminism: door.oneOf("nondeterminism", options.nondeterminism ?? "park", [
+      "park",
+      "fail",
+    ]),
     codec: toCodec(options.codec ?? jsonCodec),
-    payloadBytesMax: count("payloadBytesMax", options.payloadBytesMax ?? PAYLOAD_BYTES_MAX, 1),
+    payloadBytesMax: door.count("payloadBytesMax", options.payloadBytesMax ?? PAYLOAD_BYTES_MAX, 1),
     logger: neverThrowing(options.logger ?? consoleLogger()),
     context: AsyncContext.capture(),
     workerId: text("workerId", options.workerId ?? randomName),
@@ -217,16 +229,16 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
 function toCodec(codec: Codec): Codec {
   const { encode, decode } = codec as Partial<Codec>;
   if (typeof encode === "function" && typeof decode === "function") return codec;
-  throw badOption("codec", describe(codec), "an object with `encode` and `decode`");
+  throw door.refusal("codec", showValue(codec), "an object with `encode` and `decode`");
 }
 
 /** A logger that breaks must not break a turn that has just been committed. */
 function neverThrowing(given: LoggerLike): Logger {
   const logger = toLogger(given);
   if (logger === undefined)
-    throw badOption(
+    throw door.refusal(
       "logger",
-      describe(given),
+      showValue(given),
       "an object with a method `log`, or a logger of pino's kind",
     );
   return {
@@ -265,21 +277,25 @@ function toOrchestrations(
 }
 
 function assertList(option: string, input: unknown): void {
-  if (!Array.isArray(input)) throw badOption(option, describe(input), "a list or a registry");
+  if (!Array.isArray(input)) throw door.refusal(option, showValue(input), "a list or a registry");
 }
 
 function assertDefinition(definition: unknown, kind: string, option: string): void {
   if ((definition as { kind?: unknown } | null | undefined)?.kind === kind) return;
-  throw badOption(
+  throw door.refusal(
     option,
-    describe(definition),
+    showValue(definition),
     `definitions made with define${kind === "activity" ? "Activity" : "Orchestration"}()`,
   );
 }
 
 function assertStore(store: unknown): void {
   if (typeof (store as Provider | null | undefined)?.write === "function") return;
-  throw badOption("store", describe(store), "a provider such as `await SqliteProvider.open(file)`");
+  throw door.refusal(
+    "store",
+    showValue(store),
+    "a provider such as `await SqliteProvider.open(file)`",
+  );
 }
 
 function assertTransactions(activities: ActivityRegistry, store: Provider): void {
@@ -292,39 +308,7 @@ function assertTransactions(activities: ActivityRegistry, store: Provider): void
   );
 }
 
-function duration(
-  name: string,
-  value: DurationInput,
-  bounds: { readonly min: number; readonly max: number },
-): number {
-  const ms = parseDurationMs(value, `\`${name}\``);
-  if (ms >= bounds.min && ms <= bounds.max) return ms;
-  throw badOption(name, `${ms} ms`, `a duration of ${bounds.min} to ${bounds.max} ms`);
-}
-
-function count(name: string, value: number, min: number): number {
-  if (Number.isInteger(value) && value >= min) return value;
-  throw badOption(name, describe(value), `a whole number of ${min} or more`);
-}
-
-function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]): T {
-  if (allowed.includes(value)) return value;
-  throw badOption(name, describe(value), `one of ${allowed.join(", ")}`);
-}
-
 function text(name: string, value: unknown): string {
   if (typeof value === "string" && value !== "") return value;
-  throw badOption(name, describe(value), "a text that is not empty");
-}
-
-function describe(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 100));
-  return typeof value === "number" ? String(value) : `a value of type ${typeof value}`;
-}
-
-function badOption(name: string, actual: string, wanted: string): UsageError {
-  return new UsageError(
-    "invalid_argument",
-    `Cannot start a runtime: option \`${name}\` is ${actual}; pass ${wanted}`,
-  );
+  throw door.refusal(name, showValue(value), "a text that is not empty");
 }

@@ -7,6 +7,7 @@
 
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { jsonCodec } from "../foundation/json.ts";
+import { OptionDoor } from "../foundation/option-values.ts";
 import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { mapValues } from "../history/codec.ts";
 import {
@@ -22,7 +23,7 @@ import { defineOrchestration, type OrchestrationDefinition } from "../orchestrat
 import { NondeterminismError } from "../orchestration/errors.ts";
 import { isActionEvent, type ActionEvent } from "../replay/action.ts";
 import { Execution } from "../replay/execution.ts";
-import type { GuardMode } from "../replay/guards.ts";
+import { GUARD_MODES, type GuardMode } from "../replay/guards.ts";
 import { startTurn, type TurnResult } from "../replay/turn.ts";
 import { guardNodeCrypto } from "../runtime/crypto-guards.ts";
 
@@ -76,6 +77,8 @@ const RUN_TURN_OPTIONS: OptionNames<RunTurnOptions> = {
   keyValues: true,
 };
 
+const door = new OptionDoor("Cannot run a turn");
+
 /**
  * Runs one turn.
  *
@@ -106,7 +109,7 @@ export async function runTurn<In, Out>(
     definition,
     instanceId: instanceIdOf(recorded),
     codec: jsonCodec,
-    guards: options.guards ?? "error",
+    guards: door.oneOf("guards", options.guards ?? "error", GUARD_MODES),
     payloadBytesMax: PAYLOAD_BYTES_MAX,
     isExplaining: true,
     keyValues: new Map(

@@ -3,6 +3,7 @@
 import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
 import { UsageError } from "../../foundation/errors.ts";
 import { assertKnownOptions, type OptionNames } from "../../foundation/known-options.ts";
+import { OptionDoor } from "../../foundation/option-values.ts";
 
 /** Options of {@link PostgresProvider.connect}. */
 export interface PostgresOptions {
@@ -22,7 +23,7 @@ export interface PostgresOptions {
   readonly notify?: boolean | undefined;
   /**
    * How often the store polls for changes of others. With notifications the polls are a safety net.
-   * Twice as often, every 1 s to 30 s, the listening connection is checked.
+   * Twice as often, every 1 s to 30 s, the listening connection is checked. At least 10 ms.
    *
    * @default "60s" with notifications, "1s" without
    */
@@ -55,7 +56,7 @@ export interface PostgresOptions {
   /**
    * Longest wait for a connection, and for an answer of the server, also to a statement of a
    * transaction of yours and to the migration. A commit that takes longer is not lost: its outcome is
-   * asked for before anything else is written.
+   * asked for before anything else is written. At least 100 ms; there is no value for "no limit".
    *
    * @default "30s"
    */
@@ -105,31 +106,40 @@ export interface StoreSettings {
 }
 
 const CONNECTIONS_MIN = 6;
+const POLL_MS_MIN = 10;
+const QUERY_MS_MIN = 100;
 /** How often a process asks for changes where it cannot listen, in milliseconds. */
 const UNTOLD_POLL_MS = 1_000;
 const SCHEMA = /^[a-z_][a-z0-9_]{0,39}$/i;
 
+const door = new OptionDoor("Cannot connect to PostgreSQL");
+
 /** @throws UsageError `invalid_argument`, `invalid_duration` */
 export function parseOptions(options: PostgresOptions): StoreSettings {
   assertKnownOptions(options, POSTGRES_OPTIONS, "a PostgreSQL store");
-  const { notify = true, maxConnections = 8, migrate = true } = options;
+  const { maxConnections = 8, migrate = true, queryTimeout = "30s" } = options;
+  const notify = door.flag("notify", options.notify ?? true);
   const pollInterval = options.pollInterval ?? (notify ? "60s" : "1s");
-  if (!Number.isSafeInteger(maxConnections) || maxConnections < CONNECTIONS_MIN) {
-    throw new UsageError(
-      "invalid_argument",
-      `Cannot connect: \`maxConnections\` is ${String(maxConnections)}; pass a whole number from ${CONNECTIONS_MIN} on`,
-    );
-  }
   return {
     schema: parseSchema(options.schema),
     hasNotifications: notify,
-    pollMs: Math.max(10, parseDurationMs(pollInterval, "`pollInterval`")),
-    connectionsMax: maxConnections,
-    password: options.password,
-    mayMigrate: migrate,
+    pollMs: door.duration("pollInterval", pollInterval, { min: POLL_MS_MIN }),
+    connectionsMax: door.count("maxConnections", maxConnections, CONNECTIONS_MIN),
+    password: toPassword(options.password),
+    mayMigrate: door.flag("migrate", migrate),
     waitForStoreMs: parseDurationMs(options.waitForStore ?? 0, "`waitForStore`"),
-    queryTimeoutMs: Math.max(100, parseDurationMs(options.queryTimeout ?? "30s", "`queryTimeout`")),
+    queryTimeoutMs: door.duration("queryTimeout", queryTimeout, { min: QUERY_MS_MIN }),
   };
+}
+
+/** The value is a secret, also where it is none of a function. */
+function toPassword(password: PostgresOptions["password"]): PostgresOptions["password"] {
+  if (password === undefined || typeof password === "function") return password;
+  throw door.refusal(
+    "password",
+    `a value of type ${typeof password}`,
+    "a function that returns the password, or put it into the URL",
+  );
 }
 
 /** For a pool that has no connection to spare for listening. */

@@ -177,7 +177,9 @@ export class Transactions implements ProviderTransactions {
       return operations.map((operation, i) => toOutcome(operation, o[i] as OutcomeAnswer));
     } catch (error) {
       if (error instanceof UsageError) throw error;
-      throw toTransactionError(error) ?? toProviderError(error, "write to", subject);
+      const unusable = toTransactionError(error);
+      if (unusable !== undefined) throw unusable;
+      throw toProviderError(error, "write to", subject);
     }
   }
 

@@ -34,7 +34,7 @@ const WANTED =
 
 /** @throws UsageError `invalid_argument` for what is no client (I1) */
 export function toSender(transaction: unknown): Sender {
-  const { query, connect } = (transaction ?? {}) as { readonly [name: string]: unknown };
+  const { query, connect } = (transaction ?? {}) as Partial<Record<"query" | "connect", unknown>>;
   if (typeof query !== "function") {
     const type = transaction === null ? "null" : typeof transaction;
     throw new UsageError(

@@ -44,6 +44,16 @@ export type SqliteBinding =
   | { readonly DatabaseSync: SqliteConstructor }
   | { readonly default: SqliteConstructor };
 
+/** Whether it has the shape of one. */
+export function isBinding(value: unknown): value is SqliteBinding {
+  if (typeof value === "function") return true;
+  if (typeof value !== "object" || value === null) return false;
+  const { DatabaseSync, default: whole } = value as Partial<
+    Record<"DatabaseSync" | "default", unknown>
+  >;
+  return typeof (DatabaseSync ?? whole) === "function";
+}
+
 /** Opens a file through any binding. */
 export function openDatabase(
   binding: SqliteBinding,

@@ -2,8 +2,9 @@
 
 import { type Clock, systemClock, toWholeClock } from "../../foundation/clock.ts";
 import { assertKnownOptions, type OptionNames } from "../../foundation/known-options.ts";
+import { OptionDoor, showValue } from "../../foundation/option-values.ts";
 import { type DurationInput, parseDurationMs } from "../../foundation/duration.ts";
-import type { SqliteBinding } from "./driver.ts";
+import { isBinding, type SqliteBinding } from "./driver.ts";
 
 /**
  * What survives.
@@ -42,7 +43,7 @@ export interface SqliteOptions {
    * How often the store polls for changes of other processes. After 200 polls without a change the
    * operating system notifies of the next write, and polls become rare, down to one in five seconds;
    * on Windows, on network and virtual file systems that notify of nothing, and where there are no
-   * watches left, five times as rare.
+   * watches left, five times as rare. At least 1 ms.
    *
    * @default 10 milliseconds
    */
@@ -66,20 +67,35 @@ export interface StoreSettings {
   readonly clock: Clock;
 }
 
+const DURABILITIES: readonly SqliteDurability[] = ["full", "process"];
 const BUSY_TIMEOUT_MS = 30_000;
 const CHANGE_POLL_MS = 10;
 
-/** @throws UsageError `invalid_duration` */
+const door = new OptionDoor("Cannot open the store");
+
+/** @throws UsageError `invalid_argument`, `invalid_duration` */
 export function parseOptions(options: SqliteOptions): StoreSettings {
   assertKnownOptions(options, SQLITE_OPTIONS, "a SQLite store");
   return {
-    isFullyDurable: options.durability !== "process",
+    isFullyDurable: door.oneOf("durability", options.durability ?? "full", DURABILITIES) === "full",
     busyTimeoutMs: parseDurationMs(options.busyTimeout ?? BUSY_TIMEOUT_MS, "`busyTimeout`"),
-    changePollMs: Math.max(
-      1,
-      parseDurationMs(options.changePollInterval ?? CHANGE_POLL_MS, "`changePollInterval`"),
+    changePollMs: door.duration(
+      "changePollInterval",
+      options.changePollInterval ?? CHANGE_POLL_MS,
+      {
+        min: 1,
+      },
     ),
-    binding: options.binding,
+    binding: toBinding(options.binding),
     clock: options.clock === undefined ? systemClock : toWholeClock(options.clock),
   };
+}
+
+function toBinding(binding: unknown): SqliteBinding | undefined {
+  if (binding === undefined || isBinding(binding)) return binding;
+  throw door.refusal(
+    "binding",
+    showValue(binding),
+    'the module itself, such as `import Database from "better-sqlite3"`, or leave it out',
+  );
 }
