@@ -61,7 +61,7 @@ const CALLER_OF_LISTENERS = new RegExp(
   ].join("|"),
 );
 
-/** Whether the platform has called what is on top of the stack for somebody who left it there. */
+/** Whether the platform has called what is on top of the stack because code has registered it there. */
 export function isInListener(stack: string | undefined): boolean {
   return stack !== undefined && CALLER_OF_LISTENERS.test(stack);
 }

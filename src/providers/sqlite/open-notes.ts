@@ -1,7 +1,7 @@
 /**
  * Notes of the stores of this process, in all of its threads: which SQLite library has which file open.
  *
- * Threads share no memory that nobody passes to them, but they share descriptors. A note is a small
+ * Threads share no memory unless it is passed to them, but they share descriptors. A note is a small
  * file without a name that stays open: every thread finds it among the descriptors of the process, and
  * it ends with the store, the thread or the process.
  *
@@ -65,7 +65,7 @@ function readNote(descriptor: number): string | undefined {
   if (stats?.isFile() !== true || stats.size !== NOTE_BYTES) return undefined;
   const bytes = Buffer.alloc(NOTE_BYTES);
   try {
-    readSync(descriptor, bytes, 0, NOTE_BYTES, 0); // From its beginning: moves nobody's position.
+    readSync(descriptor, bytes, 0, NOTE_BYTES, 0); // From its beginning: moves no position.
   } catch {
     return undefined; // Not ours to read, or closed meanwhile.
   }
