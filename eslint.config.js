@@ -74,6 +74,7 @@ export default tseslint.config(
     ignores: [
       ...tests,
       "src/foundation/host.ts",
+      "src/foundation/is-error.ts",
       "src/foundation/stack.ts",
       "src/replay/guards.ts",
     ],
@@ -102,6 +103,10 @@ export default tseslint.config(
         })),
         { selector: "NewExpression[callee.name='Date'][arguments.length=0]", message: useHost },
         { selector: "CallExpression[callee.name='Date']", message: useHost },
+        {
+          selector: "BinaryExpression[operator='instanceof'][right.name='Error']",
+          message: "Use `isError`: an error of another realm is no instance.",
+        },
         {
           selector:
             "MemberExpression[object.name='Error'][property.name=/^(stackTraceLimit|prepareStackTrace|captureStackTrace)$/], " +

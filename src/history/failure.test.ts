@@ -1,3 +1,5 @@
+import vm from "node:vm";
+
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
@@ -147,6 +149,64 @@ describe("toFailure()", () => {
     expect(convert({ message: "plain", inner }).data).toMatchObject({
       inner: { message: "inner" },
     });
+  });
+
+  test("F7 keeps the parts of errors of another realm, such as a vm context or a test of Jest", () => {
+    const inRealm = (code: string): unknown => vm.runInNewContext(code);
+    const failure = convert(
+      inRealm("new AggregateError([new Error('one'), 'two'], 'all', { cause: new Error('why') })"),
+    );
+    expect(failure).toMatchObject({
+      name: "AggregateError",
+      message: "all",
+      cause: { message: "why" },
+      errors: [{ message: "one" }, { message: "two" }],
+    });
+    const inner = inRealm("Object.assign(new TypeError('x'), { inner: new Error('inner') })");
+    expect(convert(inner)).toMatchObject({
+      name: "TypeError",
+      data: { inner: { message: "inner" } },
+    });
+    expect(convert({ message: "plain", inner }).data).toMatchObject({
+      inner: { message: "x", inner: { message: "inner" } },
+    });
+  });
+
+  test("F7 keeps what a SuppressedError holds", () => {
+    // As `await using` makes it: neither is enumerable.
+    const hidden = (value: unknown) => ({ value, configurable: true, writable: true });
+    const error = Object.defineProperties(new Error("An error was suppressed"), {
+      name: hidden("SuppressedError"),
+      error: hidden(new Error("disposal")),
+      suppressed: hidden(Object.assign(new RangeError("body"), { code: "E_BODY" })),
+    });
+    expect(convert(error)).toMatchObject({
+      name: "SuppressedError",
+      data: { error: { message: "disposal" }, suppressed: { message: "body", code: "E_BODY" } },
+    });
+    Object.defineProperty(error, "suppressed", hidden("text"));
+    expect(convert(error).data).toMatchObject({ suppressed: "text" });
+  });
+
+  test("F7 keeps errors in maps and sets", () => {
+    const shards = new Map<string, unknown>([
+      ["shard-1", new Error("down")],
+      ["shard-2", { left: 1 }],
+    ]);
+    const causes = new Set([new TypeError("first"), "second"]);
+    expect(convert(Object.assign(new Error("x"), { shards, causes })).data).toMatchObject({
+      shards: [
+        ["shard-1", { name: "Error", message: "down" }],
+        ["shard-2", { left: 1 }],
+      ],
+      causes: [{ name: "TypeError", message: "first" }, "second"],
+    });
+    const many = new Set(Array.from({ length: 1_000 }, () => new Error("x".repeat(10_000))));
+    expect(JSON.stringify(convert(Object.assign(new Error("x"), { many }))).length).toBeLessThan(
+      NESTED_LENGTH_MAX * 2,
+    );
+    const hostile = Object.assign(new Map(), { [Symbol.iterator]: throwing });
+    expect(convert(Object.assign(new Error("x"), { hostile, left: 1 })).data).toEqual({ left: 1 });
   });
 
   test("F7 I1 bounds nested errors in depth, count and size, and says what was left out", () => {

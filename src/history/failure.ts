@@ -11,6 +11,7 @@
  */
 
 import { isDuroxideError, type ErrorCategory } from "../foundation/errors.ts";
+import { isError } from "../foundation/is-error.ts";
 
 /** An error in its stored form. */
 export interface Failure {
@@ -119,7 +120,7 @@ class Conversion {
     const cause = read(thrown, "cause");
     const errors = this.#errorsOf(thrown, depth);
     const data = hasErrorClass
-      ? this.#ownData(thrown as Error, depth, errors !== undefined)
+      ? this.#ownData(thrown, depth, errors !== undefined)
       : this.#toData(thrown, depth);
     const name = nameOf(thrown) ?? (hasErrorClass ? "Error" : "object");
     return {
@@ -176,7 +177,7 @@ class Conversion {
   #ownData(error: Error, depth: number, hasErrors: boolean): unknown {
     // What a failed activity or child threw is the cause: its copies would double with every level.
     const isStep = failureOf(error) !== undefined;
-    const keys = attempt(() => Object.keys(error)) ?? [];
+    const keys = attempt(() => [...Object.keys(error), ...hiddenKeysOf(error)]) ?? [];
     const entries: [string, unknown][] = [];
     let lengthLeft = DATA_LENGTH_MAX;
     for (const key of keys) {
@@ -199,9 +200,9 @@ class Conversion {
 
   /** Undefined when the value is too long or not JSON: the message still tells the story. */
   #toJsonText(value: unknown, lengthMax: number, depth: number): string | undefined {
-    // JSON would make `{}` of an error.
+    // JSON would make `{}` of an error, and of a map or a set of them.
     const withErrors = (_key: string, member: unknown): unknown => {
-      if (!isError(member)) return member;
+      if (!isError(member)) return toList(member) ?? member;
       const failure = this.#convertNested(member, depth);
       return failure && toPlain(failure, lengthMax / 8);
     };
@@ -224,8 +225,21 @@ function toPlain(failure: Failure, textMax: number): Record<string, unknown> {
   };
 }
 
-function isError(value: unknown): boolean {
-  return attempt(() => value instanceof Error) === true;
+/** What a `SuppressedError` holds: what was thrown last, and what that has hidden. */
+const HIDDEN_KEYS = ["suppressed", "error"] as const;
+
+function hiddenKeysOf(error: Error): readonly string[] {
+  return HIDDEN_KEYS.filter(
+    (key) => Object.getOwnPropertyDescriptor(error, key)?.enumerable === false,
+  );
+}
+
+/** The entries of a map, or the members of a set, of any realm. */
+function toList(value: unknown): readonly unknown[] | undefined {
+  const tag = Object.prototype.toString.call(value);
+  return tag === "[object Map]" || tag === "[object Set]"
+    ? [...(value as Iterable<unknown>)]
+    : undefined;
 }
 
 /** A message that is no text, as plain JavaScript allows, is printed. */
@@ -279,7 +293,10 @@ function endOf(cause: unknown): unknown {
 }
 
 function isAggregate(value: unknown): boolean {
-  return attempt(() => value instanceof AggregateError) === true;
+  return (
+    isError(value) &&
+    (attempt(() => value instanceof AggregateError) === true || nameOf(value) === "AggregateError")
+  );
 }
 
 /** Does what hostile objects may prevent: their getters and proxies may throw. */

@@ -1,6 +1,7 @@
 /** What user code catches, rebuilt from what history keeps: class, message, code, cause chain, details. */
 
 import { DuroxideError, type ErrorCategory } from "../foundation/errors.ts";
+import { isError } from "../foundation/is-error.ts";
 import { describeFailure } from "../history/failure-text.ts";
 import type { Failure } from "../history/failure.ts";
 
@@ -32,7 +33,7 @@ function toDetails(failure: Failure): FailureDetails {
 /** The end of a chain of causes. */
 export function findRootCause(error: Error): Error {
   let root = error;
-  while (root.cause instanceof Error) root = root.cause;
+  while (isError(root.cause)) root = root.cause;
   return root;
 }
 

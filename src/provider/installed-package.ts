@@ -8,6 +8,8 @@
  * Boundary: knows no package by name, and nothing of stores.
  */
 
+import { isError } from "../foundation/is-error.ts";
+
 /** Why a package cannot be loaded. */
 export interface LoadFailure {
   /** To be put after "Cannot ...: ", with the remedy. */
@@ -103,6 +105,6 @@ function codeOf(error: unknown): string {
 }
 
 function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = isError(error) ? error.message : String(error);
   return message.split("\n")[0]?.slice(0, 200) ?? "";
 }

@@ -9,6 +9,7 @@
  *     window, before the next event.
  */
 
+import { isError } from "../foundation/is-error.ts";
 import type { Branch, DurableFutureKind } from "../orchestration/durable-future.ts";
 import type { OrchestrationContext } from "../orchestration/context.ts";
 import { CanceledError } from "../orchestration/errors.ts";
@@ -92,7 +93,7 @@ const named = new WeakSet<object>();
 
 /** Notes on an error which branch it came from, where it has no such property of its own. */
 function nameBranch(reason: unknown, place: Place): void {
-  if (!(reason instanceof Error) || !Object.isExtensible(reason)) return;
+  if (!isError(reason) || !Object.isExtensible(reason)) return;
   if (named.has(reason)) {
     Reflect.deleteProperty(reason, "index");
     Reflect.deleteProperty(reason, "key");

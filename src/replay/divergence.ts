@@ -1,5 +1,6 @@
 /** What a divergence says: one sentence with the event id, both sides, and what to do. */
 
+import { isError } from "../foundation/is-error.ts";
 import { OPERATIONS_AT_ONCE_MAX } from "../foundation/limits.ts";
 import { describeEvent } from "../history/describe.ts";
 import type { RecordedEvent } from "../history/event.ts";
@@ -156,7 +157,7 @@ export function endlessTurn(execution: Execution, source: string | undefined): D
 /** A bug of ours must not end the host: it parks the instance and says so. */
 export function toDivergence(error: unknown, instanceId: string): Divergence {
   if (error instanceof NondeterminismError) return { ...error.divergence, cause: error.cause };
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  const { message, stack } = isError(error) ? error : new Error(String(error));
   return {
     code: "history_corrupt",
     actual: message,

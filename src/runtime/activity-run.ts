@@ -8,6 +8,7 @@ import { decodeActivityRequest, type ActivityRequest } from "../history/message.
 import { systemClock } from "../foundation/clock.ts";
 import { isDuroxideError, UsageError, ValidationError } from "../foundation/errors.ts";
 import { invariant } from "../foundation/invariant.ts";
+import { isError } from "../foundation/is-error.ts";
 import { assertPayloadSize } from "../foundation/limits.ts";
 import { validate } from "../foundation/standard-schema.ts";
 import type { LogLevel } from "../observability/logger.ts";
@@ -295,7 +296,7 @@ function toFailed(error: unknown): RunEnd {
 
 /** Marks an error that comes again however often the activity is tried. */
 function finalError(error: unknown): unknown {
-  if (error instanceof Error && Object.isExtensible(error))
+  if (isError(error) && Object.isExtensible(error))
     Object.defineProperty(error, "isNonRetryable", { value: true, configurable: true });
   return error;
 }

@@ -13,6 +13,7 @@
  */
 
 import { isDuroxideError } from "../foundation/errors.ts";
+import { isError } from "../foundation/is-error.ts";
 import { toTimerMs } from "../foundation/timer.ts";
 import type { Transaction } from "../foundation/transaction.ts";
 import { onAbort } from "../foundation/on-abort.ts";
@@ -155,7 +156,7 @@ export class TransactionRun {
 /** Whether it is, or comes from, a fault of the store that passes. */
 function isPassing(error: unknown): boolean {
   let cause = error;
-  for (let depth = 0; depth < CAUSES_MAX && cause instanceof Error; depth += 1) {
+  for (let depth = 0; depth < CAUSES_MAX && isError(cause); depth += 1) {
     if (cause instanceof ProviderError) return cause.retryable;
     cause = cause.cause;
   }

@@ -11,6 +11,7 @@
  * I3. Of each client and pool once, however many stores use them.
  */
 
+import { isError } from "../../foundation/is-error.ts";
 import type { PgClient, PgPool } from "./driver.ts";
 
 /** A socket of the driver, or a stand-in. */
@@ -136,7 +137,7 @@ function guardStream(stream: Partial<Stream>): void {
     try {
       return emit.call(stream, event, ...values);
     } catch (error) {
-      stream.destroy?.(error instanceof Error ? error : new Error(String(error)));
+      stream.destroy?.(isError(error) ? error : new Error(String(error)));
       return true;
     }
   };
