@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
 
@@ -29,16 +29,50 @@ afterAll(() => {
 });
 
 describe("the archive", () => {
-  test("contains the build, the pages, three texts and the manifest", () => {
-    const outside = consumer.files.filter((file) => !/^(dist|docs)\//.test(file));
-    expect(outside).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  test("contains the build, the pages, the examples, the texts beside them and the manifest", () => {
+    const outside = consumer.files.filter((file) => !/^(dist|docs|examples)\//.test(file));
+    expect(outside).toEqual([
+      "ARCHITECTURE.md",
+      "CHANGELOG.md",
+      "CONTRIBUTING.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      "STYLE.md",
+      "bench/RESULTS.md",
+      "package.json",
+    ]);
     const kinds = new Set(consumer.files.map((file) => /\.(d\.ts|[^.]+)(\.map)?$/.exec(file)?.[0]));
     // F36 no maps: one would name sources that are not in the archive.
     expect([...kinds].filter((kind) => kind !== undefined).sort()).toEqual(
-      [".d.ts", ".js", ".md", ".json"].sort(),
+      [".d.ts", ".js", ".md", ".json", ".ts"].sort(),
     );
     expect(consumer.files.filter((file) => file.includes(".test"))).toEqual([]);
     expect(consumer.files.filter((file) => file.startsWith("docs/api/"))).toEqual([]);
+  });
+
+  test("F46 contains what its pages link to, but for sources of the repository", () => {
+    const broken = consumer.files
+      .filter((file) => file.endsWith(".md"))
+      .flatMap((page) =>
+        [
+          ...readPage(page)
+            .replace(/^```.*?^```$/gms, "")
+            .matchAll(/\]\(([^)\s#]+)/g),
+        ]
+          .map(([, link]) => link as string)
+          .filter((link) => !/^[a-z]+:/.test(link))
+          .map((link) => join(dirname(page), link))
+          .filter((target) => !/^(?:src|tests|bench)(?:\/|$)/.test(target))
+          .filter(
+            (target) =>
+              !consumer.files.some(
+                (file) => file === target || file.startsWith(`${target.replace(/\/$/, "")}/`),
+              ),
+          )
+          .map((target) => `${page}: ${target}`),
+      );
+    expect(broken).toEqual([]);
   });
 
   test("F32 has no import.meta, which cannot be turned into CommonJS for Jest", () => {

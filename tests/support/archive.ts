@@ -45,10 +45,11 @@ export interface Consumer {
 
 /** What `npm pack` takes from the repository; built and packed aside, so that `dist` is left alone. */
 const SOURCES = [
-  ...["package.json", "README.md", "CHANGELOG.md", "LICENSE", "src"],
+  ...["package.json", "README.md", "CHANGELOG.md", "LICENSE", "src", "docs", "examples"],
+  ...["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "STYLE.md", "bench/RESULTS.md"],
   ...["tsconfig.base.json", "tsconfig.build.json"],
   // In the repository, and must not be in the package.
-  ...["ARCHITECTURE.md", "docs", "examples", "tests", "tools"],
+  ...["tests", "tools"],
 ];
 
 /** Packs the repository as it is, with its own build, and installs it into an empty folder. */
