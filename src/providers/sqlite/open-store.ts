@@ -16,6 +16,7 @@ import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
 import { MEMORY } from "./file-name.ts";
 import { FileInPlace } from "./file-in-place.ts";
+import { type Pages, readPagesOf } from "./file-size.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
 import { abandon, disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
@@ -60,7 +61,7 @@ export async function openStore(file: string, settings: StoreSettings): Promise<
     const connection = await waitWhileBusy(settings.busyTimeoutMs, () =>
       openFile(binding, path, opening),
     );
-    return toFileStore(connection, { binding, path: realpathSync(path), opening });
+    return toFileStore(connection, { binding, name: path, opening });
   } catch (error) {
     throw toOpenError(error, subject);
   }
@@ -68,11 +69,13 @@ export async function openStore(file: string, settings: StoreSettings): Promise<
 
 function toFileStore(
   connection: Connection,
-  from: { readonly binding: SqliteBinding; readonly path: string; readonly opening: Opening },
+  from: { readonly binding: SqliteBinding; readonly name: string; readonly opening: Opening },
 ): OpenStore {
-  const { binding, path, opening } = from;
+  const { binding, name, opening } = from;
+  const path = realpathSync(name);
   const forget = noteOpen(path, connection.database);
-  const place = new FileInPlace(path, opening.subject);
+  const readPages = (): Pages => readPagesOf(connection.database);
+  const place = new FileInPlace(path, opening.subject, { name, readPages });
   return {
     connection,
     subject: opening.subject,

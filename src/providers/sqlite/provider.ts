@@ -126,7 +126,7 @@ export class SqliteProvider implements Provider {
    * - `store_read_only`: the file or its folder cannot be written
    * - `store_unsafe`: another SQLite library of this process has it open, or it has a second name
    * - `store_busy`: another process kept it locked for longer than `busyTimeout`
-   * - `store_corrupt`: it is damaged
+   * - `store_corrupt`: it is damaged; also thrown by every call once it was cut while it was open
    * - `sqlite_binding_missing`: there is no SQLite for this Node
    * @throws UsageError `invalid_duration` for an option; `invalid_argument` for what is no path, such
    *   as a connection string
