@@ -12,6 +12,7 @@
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { type Clock, systemClock } from "../foundation/clock.ts";
 import { host } from "../foundation/host.ts";
+import { UsageError } from "../foundation/errors.ts";
 import { ProviderError } from "../provider/errors.ts";
 import {
   type ActivityClaim,
@@ -454,9 +455,8 @@ function matches(row: InstanceRow, query: ListQuery): boolean {
 
 function toKey(cursor: string): number {
   if (/^\d{1,15}$/.test(cursor)) return Number(cursor);
-  throw new ProviderError(
-    "store_failed",
+  throw new UsageError(
+    "invalid_argument",
     "Cannot list instances: the cursor is none of this store's; pass that of a page, unchanged",
-    { retryable: false },
   );
 }

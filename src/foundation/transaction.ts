@@ -1,5 +1,8 @@
 /** A database transaction that the user's own statements share with the store. */
 
+import { UsageError } from "./errors.ts";
+import { showValue } from "./option-values.ts";
+
 /** What a statement gives back. */
 export interface QueryResult<Row = Record<string, unknown>> {
   /** The rows, columns by name; empty for a statement that returns none. */
@@ -31,4 +34,29 @@ export interface Transaction {
   ): Promise<QueryResult<Row>>;
   /** The driver's own connection: a `pg` client, or a SQLite database; for query builders. */
   readonly connection: unknown;
+}
+
+/** @throws UsageError `invalid_argument` unless it is a function */
+export function assertTransactionWork(work: unknown): void {
+  if (typeof work === "function") return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot open a transaction: its work is ${showValue(work)}; pass an async function that takes the transaction`,
+  );
+}
+
+/** @throws UsageError `invalid_argument` unless they are a text and a list */
+export function assertStatement(sql: unknown, parameters: unknown): void {
+  if (typeof sql !== "string") {
+    throw new UsageError(
+      "invalid_argument",
+      `Cannot run this statement: it is a value of type ${typeof sql}; pass a text`,
+    );
+  }
+  if (Array.isArray(parameters)) return;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot run this statement: its parameters are a value of type ${parameters === null ? "null" : typeof parameters}; ` +
+      "pass a list of them, such as [id]",
+  );
 }

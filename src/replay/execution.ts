@@ -39,6 +39,7 @@ import { Mailbox } from "./mailbox.ts";
 import { Operation, type OperationOwner } from "./operation.ts";
 import { Scope } from "./scope.ts";
 import { findUserFrame } from "./source.ts";
+import { activityCode } from "./thread.ts";
 import { turnLoop, type WindowTask } from "./turn-loop.ts";
 
 export type TraceLevel = "debug" | "info" | "warn" | "error";
@@ -266,6 +267,13 @@ export class Execution implements OperationOwner {
 
   #assertInWindow(): void {
     if (this.#isInWindow()) return;
+    if (activityCode.current === true) {
+      throw new UsageError(
+        "outside_turn",
+        `Cannot use the context of "${this.instanceId}" here: an activity has called it; call it in the orchestration, ` +
+          "and pass to activities what they need as their input",
+      );
+    }
     this.#condemnForeignResumption();
     throw new UsageError(
       "outside_turn",

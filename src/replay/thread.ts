@@ -21,3 +21,6 @@ export const thread: OrchestrationThread = shared("turn-loop/1", () => ({
   guards: { mode: "off", owner: undefined, report: undefined },
   loop: undefined,
 }));
+
+/** Marks code of activities, which may hold the context of an orchestration by mistake. */
+export const activityCode: AsyncMark<true> = shared("activity-code/1", () => new AsyncMark<true>());

@@ -100,7 +100,7 @@ export class ActivityRun {
 
   /** Runs the user's function in the context of the runtime; never rejects because of it. */
   start(): Promise<RunEnd> {
-    return this.#settings.context.run(() => this.#start());
+    return this.#settings.activityContext.run(() => this.#start());
   }
 
   #start(): Promise<RunEnd> {

@@ -13,6 +13,7 @@ import type { ActivityDefinition, OrchestrationDefinition } from "../orchestrati
 import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { Provider } from "../provider/provider.ts";
 import { GUARD_MODES, type GuardMode } from "../replay/guards.ts";
+import { activityCode } from "../replay/thread.ts";
 import type { StallPolicy } from "./stall-watch.ts";
 
 /** What happens when code and history disagree. */
@@ -144,6 +145,8 @@ export interface RuntimeSettings {
   readonly logger: Logger;
   /** The context of the caller of `Runtime.start`: code of the user runs in it, and in no other. */
   readonly context: AsyncContext;
+  /** The same context, marked as that of activities. */
+  readonly activityContext: AsyncContext;
   readonly workerId: string;
 }
 
@@ -222,8 +225,17 @@ export function toSettings(options: RuntimeOptions, randomName: string): Runtime
     payloadBytesMax: door.count("payloadBytesMax", options.payloadBytesMax ?? PAYLOAD_BYTES_MAX, 1),
     logger: neverThrowing(options.logger ?? consoleLogger()),
     context: AsyncContext.capture(),
+    activityContext: toActivityContext(),
     workerId: text("workerId", options.workerId ?? randomName),
   };
+}
+
+function toActivityContext(): AsyncContext {
+  const context: { marked?: AsyncContext } = {};
+  activityCode.run(true, () => {
+    context.marked = AsyncContext.capture();
+  });
+  return context.marked as AsyncContext;
 }
 
 function toCodec(codec: Codec): Codec {

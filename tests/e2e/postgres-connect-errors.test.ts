@@ -6,7 +6,7 @@ import { inspect } from "node:util";
 import { ProviderError, UsageError } from "duroxide-ts";
 import { PostgresProvider } from "duroxide-ts/postgres";
 import pg from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { freshDatabase } from "../support/postgres.ts";
 import { startProxy } from "../support/postgres-proxy.ts";
@@ -75,6 +75,11 @@ describe("F41 a target that cannot be one", () => {
     ["port 99999", `postgres://app:${SECRET}@localhost:99999/shop`],
     ["a port as a parameter", `postgres://app:${SECRET}@localhost/shop?port=abc`],
     ["a password with a slash", `postgres://app:${SECRET}/x@localhost/shop`],
+    ["a password with @ and #", `postgres://app:p@${SECRET}#w/rd@localhost/shop`],
+    ["a password with @ and /", `postgres://app:p@${SECRET}/w@localhost/shop`],
+    ["a password with @ and ?", `postgres://app:p@${SECRET}?w@localhost/shop`],
+    ["a password of digits with a slash", `postgres://app:12/${SECRET}@localhost/shop`],
+    ["a password without a host", `postgres://app:${SECRET}/shop`],
     [
       "certificates that are not there",
       `postgres://app:${SECRET}@localhost/shop?sslrootcert=/no/ca`,
@@ -104,7 +109,11 @@ describe("F41 a server that cannot be reached", () => {
   });
 
   test("no such socket", async () => {
+    vi.stubEnv("USER", undefined);
+    vi.stubEnv("PGUSER", undefined);
+    onTestFinished(() => void vi.unstubAllEnvs());
     const error = await refusalOf("/var/lib/app.db shop");
+    expect(error.message).not.toContain("undefined");
     expect(error).toMatchObject({ code: "store_unreachable" });
     expect(error.message).toContain("at /var/lib/app.db/.s.PGSQL.5432");
     expect(error.message).toContain("there is no socket of a server");

@@ -13,8 +13,9 @@ import { findMisfit } from "./pool-shape.ts";
 export interface Address {
   readonly host: string;
   readonly port: number;
-  readonly database: string;
-  readonly user: string;
+  /** Undefined where the driver has none to propose. */
+  readonly database: string | undefined;
+  readonly user: string | undefined;
 }
 
 const PORT_MAX = 65_535;
@@ -22,8 +23,7 @@ const WANTED = "pass a URL such as postgres://user:secret@host:5432/database, or
 /** What the driver takes: a URL, or a folder of sockets followed by a database. */
 const TAKEN = /^(postgres|postgresql|socket):|^\/\S* \S/i;
 /** Up to the path; a user and a password may hold anything but what has to be encoded. */
-const AUTHORITY =
-  /^postgres(?:ql)?:\/\/(?:[^/?#]*@)?(?:\[[^\]]*\]|[^:/?#@]*)(?::([^/?#]*))?(.*)$/is;
+const AUTHORITY = /^postgres(?:ql)?:\/\/([^/?#]*@)?(?:\[[^\]]*\]|[^:/?#@]*)(?::([^/?#]*))?(.*)$/is;
 /** A name of a file, which holds no secret. */
 const FILE_NAME = /^(file:)?[\w./\\ -]{1,100}\.\w{1,8}$/;
 
@@ -32,7 +32,9 @@ export function describeStore(schema: string, at: Address | undefined): string {
   if (at === undefined) return `schema "${schema}"`;
   const { host, port, database, user } = at;
   const server = host.startsWith("/") ? `${host}/.s.PGSQL.${port}` : `${host}:${port}`;
-  return `schema "${schema}" of database "${database}" at ${server} as user "${user}"`;
+  const of = database === undefined ? "" : ` of database "${database}"`;
+  const as = user === undefined ? "" : ` as user "${user}"`;
+  return `schema "${schema}"${of} at ${server}${as}`;
 }
 
 /** @throws UsageError `invalid_argument` for what is neither a URL nor a pool (A1) */
@@ -58,7 +60,7 @@ export function toAddress(url: string, { Client }: Driver): Address {
   }
   const { host, port, database, user } = target;
   if (!isPort(port)) throw badPort(`not a whole number from 1 to ${PORT_MAX}`);
-  return { host: String(host), port, database: String(database), user: String(user) };
+  return { host: String(host), port, database: toName(database), user: toName(user) };
 }
 
 /** What a pool of the user says of itself; undefined where it says nothing. */
@@ -69,7 +71,7 @@ export function addressOf({ options = {} }: PgPool): Address | undefined {
   if (host === undefined || database === undefined) return undefined;
   const port = Number(options.port ?? (url?.port === "" ? undefined : url?.port) ?? 5432);
   const user = options.user ?? url?.username ?? "";
-  return { host, port, database: decodeURIComponent(database), user: decodeURIComponent(user) };
+  return { host, port, database: toName(decode(database)), user: toName(decode(user)) };
 }
 
 function assertUrl(url: string): void {
@@ -88,21 +90,42 @@ function assertUrl(url: string): void {
         : `its URL begins with "${scheme.slice(0, 40)}" and not with "postgres://"`,
     );
   }
-  const [, port, rest = ""] = AUTHORITY.exec(url) ?? [];
-  if (port === undefined || port === "") return;
-  if (isPort(/^\d+$/.test(port) ? Number(port) : undefined)) return;
-  if (rest.includes("@")) {
-    // What looks like a port is the begin of a password. (A1)
+  const [, login, port, rest = ""] = AUTHORITY.exec(url) ?? [];
+  if (isTornApart(rest)) {
     throw badTarget(
       "its user or password holds an unencoded character such as / ? # or @",
       "encode both with encodeURIComponent()",
     );
   }
-  throw badPort(`"${port.slice(0, 40)}"`);
+  if (port === undefined || port === "") return;
+  if (isPort(/^\d+$/.test(port) ? Number(port) : undefined)) return;
+  // Without a login it may be the password of one whose host was forgotten. (A1)
+  const isShown = login !== undefined || port === "undefined";
+  throw badPort(isShown ? `"${port.slice(0, 40)}"` : `not a whole number from 1 to ${PORT_MAX}`);
+}
+
+/** Whether what follows the host shows that a password has ended too early, and the host with it. */
+function isTornApart(rest: string): boolean {
+  const [path = "", query = ""] = rest.split("?", 2);
+  // The driver has no use for a fragment; an `@` in a parameter's value is that of a user.
+  return rest.includes("#") || path.includes("@") || /^[^=&]*@/.test(query);
+}
+
+function toName(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
 }
 
 function isPort(port: unknown): port is number {
   return typeof port === "number" && Number.isInteger(port) && port >= 1 && port <= PORT_MAX;
+}
+
+/** As it is where it is not encoded: a pool of the user may name it outright. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function toUrl(text: string | undefined): URL | undefined {

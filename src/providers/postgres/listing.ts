@@ -6,7 +6,7 @@
  * up under each name and the findings are merged.
  */
 
-import { ProviderError } from "../../provider/errors.ts";
+import { UsageError } from "../../foundation/errors.ts";
 import type { InstanceRow, InstanceStatus, ListPage, ListQuery } from "../../provider/provider.ts";
 import { escapeText } from "../../provider/texts.ts";
 import { type InstanceAnswer, toInstanceRow } from "./decode.ts";
@@ -152,10 +152,9 @@ function parseCursor(cursor: string | undefined): readonly [beforeMs: number, be
   if (cursor === undefined) return [Number.MAX_SAFE_INTEGER, 0];
   const match = /^(\d{1,16})-(\d{1,16})$/.exec(cursor);
   if (match !== null) return [Number(match[1]), Number(match[2])];
-  throw new ProviderError(
-    "store_failed",
+  throw new UsageError(
+    "invalid_argument",
     `Cannot list instances: the cursor "${cursor.slice(0, 100)}" is none of this store's; ` +
       "pass the cursor of a page, unchanged",
-    { retryable: false },
   );
 }

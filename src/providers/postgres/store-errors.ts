@@ -8,6 +8,7 @@
  *     locks or space passes, and is tried again (guarantee G7).
  */
 
+import { UsageError } from "../../foundation/errors.ts";
 import { ProviderError, type ProviderErrorCode } from "../../provider/errors.ts";
 import { NOT_POSTGRES } from "./guard.ts";
 
@@ -89,7 +90,8 @@ const NODE_VERDICTS: Readonly<Record<string, Verdict>> = {
   ENOTFOUND: {
     ...UNREACHABLE,
     is: "the name of the host is not known",
-    advice: "check how it is spelled, and the name server",
+    advice:
+      "check how it is spelled, and the name server; in a URL user and password are encoded with encodeURIComponent()",
   },
   EAI_AGAIN: {
     ...UNREACHABLE,
@@ -259,8 +261,13 @@ export function isConnectionLost(error: unknown): boolean {
  * @param doing - The verb of the message, such as `write to`
  * @param subject - The object of the message, such as `schema "duroxide"`
  */
-export function toProviderError(error: unknown, doing: string, subject: string): ProviderError {
-  if (error instanceof ProviderError) return error;
+export function toProviderError(
+  error: unknown,
+  doing: string,
+  subject: string,
+): ProviderError | UsageError {
+  // A mistake of the caller is no fault of the store.
+  if (error instanceof ProviderError || error instanceof UsageError) return error;
   const state = sqlStateOf(error);
   const verdict = judge(error, state);
   return new ProviderError(

@@ -21,7 +21,12 @@ import type {
   WriteOutcome,
 } from "../../provider/provider.ts";
 import { parseStoredJson } from "../../provider/texts.ts";
-import type { QueryResult, Transaction } from "../../provider/transaction.ts";
+import {
+  assertStatement,
+  assertTransactionWork,
+  type QueryResult,
+  type Transaction,
+} from "../../foundation/transaction.ts";
 import { type OutcomeAnswer, toOutcome } from "./decode.ts";
 import type { Connection, Connections } from "./connections.ts";
 import { encodeBatch } from "./encode.ts";
@@ -90,6 +95,7 @@ class OpenTransaction implements Transaction {
     sql: string,
     parameters: readonly unknown[] = [],
   ): Promise<QueryResult<Row>> {
+    assertStatement(sql, parameters);
     if (CONTROL.test(sql) && !SAVEPOINT.test(sql)) {
       throw new UsageError(
         "invalid_argument",
@@ -123,6 +129,7 @@ export class Transactions implements ProviderTransactions {
 
   /** (I4) */
   async run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    assertTransactionWork(work);
     const { subject, timeoutMs, width } = this.#parts;
     if (!(await this.#slots.enter(timeoutMs))) {
       throw new ProviderError(

@@ -87,7 +87,7 @@ export class Gate {
     next();
   }
 
-  #tooLong(): ProviderError {
+  #tooLong(): Error {
     if (!this.#hasTransaction) return toProviderError(new BusyError(), "use", this.#subject);
     return new ProviderError(
       "store_busy",

@@ -9,7 +9,7 @@
  * it is the number of the row, which is nearly the same: a clock may go back.
  */
 
-import { ProviderError } from "../../provider/errors.ts";
+import { UsageError } from "../../foundation/errors.ts";
 import type { InstanceRow, InstanceStatus, ListPage, ListQuery } from "../../provider/provider.ts";
 import type { Connection, SqliteStatement, SqlValue } from "./driver.ts";
 import { type Instances } from "./instances.ts";
@@ -300,10 +300,9 @@ function parseCursor(cursor: string, { isTimed }: Range): Position {
   if (seq !== undefined && (time !== undefined) === isTimed) {
     return { seq: Number(seq), createdMs: Number(time ?? 0) };
   }
-  throw new ProviderError(
-    "store_failed",
+  throw new UsageError(
+    "invalid_argument",
     `Cannot list instances: the cursor "${cursor.slice(0, 100)}" is none of this store's for these ` +
       "filters; pass the cursor of a page, unchanged",
-    { retryable: false },
   );
 }

