@@ -11,6 +11,7 @@ import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
 import { nameOf } from "./arguments.ts";
 import { assertInstanceId, PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
+import { guardMethods } from "../foundation/own-object.ts";
 import type { HistoryEvent } from "../history/event.ts";
 import type { CallArguments } from "../orchestration/context.ts";
 import type {
@@ -78,6 +79,10 @@ const CLIENT_OPTIONS: OptionNames<ClientOptions> = {
  */
 export class Client {
   readonly #connection: Connection;
+
+  static {
+    guardMethods(this, "client", (it) => #connection in it);
+  }
 
   /** @throws UsageError `invalid_argument` when `store` is no provider, or an option is unusable */
   constructor(store: Provider, options: ClientOptions = {}) {

@@ -1,5 +1,6 @@
 /** A handle on one run of an instance, with the type of its result. */
 
+import { guardMethods } from "../foundation/own-object.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationCanceledError, OrchestrationFailedError } from "./errors.ts";
@@ -25,6 +26,10 @@ export class OrchestrationHandle<Out = unknown> {
   readonly #run: Run;
   /** Kept: the id may be used again, and the run with its output be gone. */
   #end: FinishedStatus | undefined;
+
+  static {
+    guardMethods(this, "handle", (it) => #connection in it);
+  }
 
   /** @internal */
   constructor(connection: Connection, run: Run, isNew: boolean) {

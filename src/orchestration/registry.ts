@@ -10,6 +10,7 @@ import semver from "semver";
 import { UsageError } from "../foundation/errors.ts";
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { showValue } from "../foundation/option-values.ts";
+import { assertMaker, guardMethods, MAKER } from "../foundation/own-object.ts";
 import type { ActivityContext } from "./activity-context.ts";
 import type { OrchestrationContext } from "./context.ts";
 import {
@@ -29,12 +30,17 @@ const POLICY_OPTIONS: OptionNames<Exclude<VersionPolicy, string>> = { exact: tru
 export class ActivityRegistry {
   readonly #byName: ReadonlyMap<string, ActivityDefinition>;
 
-  private constructor(byName: ReadonlyMap<string, ActivityDefinition>) {
+  static {
+    guardMethods(this, "registry", (it) => #byName in it);
+  }
+
+  private constructor(maker: typeof MAKER, byName: ReadonlyMap<string, ActivityDefinition>) {
+    assertMaker(maker, "registry", "ActivityRegistry.builder()");
     this.#byName = byName;
   }
 
   static builder(): ActivityRegistryBuilder {
-    return new ActivityRegistryBuilder((byName) => new ActivityRegistry(byName));
+    return new ActivityRegistryBuilder((byName) => new ActivityRegistry(MAKER, byName));
   }
 
   get(name: string): ActivityDefinition | undefined {
@@ -59,6 +65,10 @@ export class ActivityRegistry {
 export class ActivityRegistryBuilder {
   readonly #definitions: ActivityDefinition[] = [];
   readonly #create: (byName: ReadonlyMap<string, ActivityDefinition>) => ActivityRegistry;
+
+  static {
+    guardMethods(this, "builder", (it) => #definitions in it);
+  }
 
   constructor(create: (byName: ReadonlyMap<string, ActivityDefinition>) => ActivityRegistry) {
     this.#create = create;
@@ -108,12 +118,17 @@ interface VersionedName {
 export class OrchestrationRegistry {
   readonly #byName: ReadonlyMap<string, VersionedName>;
 
-  private constructor(byName: ReadonlyMap<string, VersionedName>) {
+  static {
+    guardMethods(this, "registry", (it) => #byName in it);
+  }
+
+  private constructor(maker: typeof MAKER, byName: ReadonlyMap<string, VersionedName>) {
+    assertMaker(maker, "registry", "OrchestrationRegistry.builder()");
     this.#byName = byName;
   }
 
   static builder(): OrchestrationRegistryBuilder {
-    return new OrchestrationRegistryBuilder((byName) => new OrchestrationRegistry(byName));
+    return new OrchestrationRegistryBuilder((byName) => new OrchestrationRegistry(MAKER, byName));
   }
 
   /** What a new execution runs: the version asked for, or what the name's policy says. */
@@ -179,6 +194,10 @@ export class OrchestrationRegistryBuilder {
   readonly #definitions: OrchestrationDefinition[] = [];
   readonly #policies = new Map<string, VersionPolicy>();
   readonly #create: (byName: ReadonlyMap<string, VersionedName>) => OrchestrationRegistry;
+
+  static {
+    guardMethods(this, "builder", (it) => #definitions in it);
+  }
 
   constructor(create: (byName: ReadonlyMap<string, VersionedName>) => OrchestrationRegistry) {
     this.#create = create;

@@ -6,6 +6,7 @@ import { NOT_A_VALUE, type NotAValue } from "../foundation/json.ts";
 import { assertKnownOptions } from "../foundation/known-options.ts";
 import { OptionDoor } from "../foundation/option-values.ts";
 import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
+import { guardMethods } from "../foundation/own-object.ts";
 import { takeStack } from "../foundation/stack.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue } from "../history/event.ts";
@@ -62,6 +63,10 @@ export class LiveContext implements Implementation {
   readonly #execution: Execution;
   readonly #scope: Scope;
   #kv: KeyValueStore | undefined;
+
+  static {
+    guardMethods(this, "ctx", (it) => #execution in it);
+  }
 
   constructor(execution: Execution, scope: Scope) {
     this.#execution = execution;

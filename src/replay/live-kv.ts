@@ -2,6 +2,7 @@
 
 import { UsageError } from "../foundation/errors.ts";
 import { assertKey, KEY_VALUE_BYTES_MAX, KEY_VALUE_COUNT_MAX } from "../foundation/limits.ts";
+import { guardMethods } from "../foundation/own-object.ts";
 import type { KeyValueStore } from "../orchestration/context.ts";
 import type { Execution } from "./execution.ts";
 import type { KeyValueView } from "./kv-view.ts";
@@ -10,6 +11,10 @@ import type { Scope } from "./scope.ts";
 export class LiveKeyValueStore implements KeyValueStore {
   readonly #execution: Execution;
   readonly #scope: Scope;
+
+  static {
+    guardMethods(this, "ctx.kv", (it) => #execution in it);
+  }
 
   constructor(execution: Execution, scope: Scope) {
     this.#execution = execution;

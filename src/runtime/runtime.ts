@@ -4,6 +4,7 @@
 import { createDeferred } from "../foundation/deferred.ts";
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { systemClock } from "../foundation/clock.ts";
+import { assertMaker, guardMethods, MAKER } from "../foundation/own-object.ts";
 import { assertKnownOptions, type OptionNames } from "../foundation/known-options.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { toTimerMs } from "../foundation/timer.ts";
@@ -60,7 +61,12 @@ export class Runtime implements AsyncDisposable {
   #endStallWatch: (() => void) | undefined;
   #shutdown: Promise<void> | undefined;
 
-  private constructor(settings: RuntimeSettings) {
+  static {
+    guardMethods(this, "runtime", (it) => #settings in it);
+  }
+
+  private constructor(maker: typeof MAKER, settings: RuntimeSettings) {
+    assertMaker(maker, "runtime", "await Runtime.start({ store, ... })");
     const { store: provider, leaseMs, logger, workerId } = settings;
     this.#settings = settings;
     this.#hub = StoreHub.of(provider);
@@ -120,7 +126,7 @@ export class Runtime implements AsyncDisposable {
   static async start(options: RuntimeOptions): Promise<Runtime> {
     const settings = toSettings(options, `runtime-${systemRandom.uuid().slice(0, 8)}`);
     if (settings.guards !== "off") guardNodeCrypto();
-    const runtime = new Runtime(settings);
+    const runtime = new Runtime(MAKER, settings);
     try {
       await runtime.#start();
     } catch (error) {

@@ -48,3 +48,16 @@ export class Lane {
     }
   }
 }
+
+/** Calls that do not wait for each other. */
+export type LaneName = "commits" | "claims" | "control" | "reads";
+export type Lanes = Readonly<Record<LaneName, Lane>>;
+
+export function openLanes(connections: Connections): Lanes {
+  return {
+    commits: new Lane(connections, 1),
+    claims: new Lane(connections, 1),
+    control: new Lane(connections, 1),
+    reads: new Lane(connections, 2),
+  };
+}

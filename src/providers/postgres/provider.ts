@@ -13,6 +13,7 @@
  */
 
 import { systemClock } from "../../foundation/clock.ts";
+import { assertMaker, guardMethods, MAKER } from "../../foundation/own-object.ts";
 import { systemRandom } from "../../foundation/random.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import {
@@ -61,7 +62,7 @@ import type { PgPool } from "./driver.ts";
 import { Connections } from "./connections.ts";
 import { encodeCode, toStorableJson } from "./encode.ts";
 import { readExecutions, readHistory, readKeyValues, readMessages } from "./executions.ts";
-import { Lane } from "./lane.ts";
+import { type LaneName, type Lanes, openLanes } from "./lane.ts";
 import { ChangeListener } from "./listener.ts";
 import { listInstances } from "./listing.ts";
 import { channelOf, inSchema, migrate, toScript } from "./migrate.ts";
@@ -97,8 +98,6 @@ import { openPool, type OpenedPool } from "./pool.ts";
 import { settledWithin } from "./time-limit.ts";
 import { Transactions } from "./transactions.ts";
 
-type LaneName = "commits" | "claims" | "control" | "reads";
-
 /** Rows of processes that have not written for so long are taken away, in milliseconds. */
 const WRITER_MS_MAX = 86_400_000;
 
@@ -125,7 +124,7 @@ export class PostgresProvider implements Provider {
   readonly #subject: string;
   readonly #writerId: string = systemRandom.uuid();
   readonly #clock = new ServerClock(systemClock);
-  readonly #lanes: Readonly<Record<LaneName, Lane>>;
+  readonly #lanes: Lanes;
   readonly #writer: BatchWriter;
   readonly #instanceClaims = new Claimer();
   readonly #activityClaims = new Claimer();
@@ -141,7 +140,13 @@ export class PostgresProvider implements Provider {
     return this.#subject;
   }
 
-  private constructor({ pool, isOurs, at, stallNote }: OpenedPool, settings: StoreSettings) {
+  static {
+    guardMethods(this, "store", (it) => #pool in it);
+  }
+
+  private constructor(maker: typeof MAKER, opened: OpenedPool, settings: StoreSettings) {
+    assertMaker(maker, "store", "await PostgresProvider.connect(url)");
+    const { pool, isOurs, at, stallNote } = opened;
     this.#pool = pool;
     this.stallNote = stallNote;
     this.#isPoolOurs = isOurs;
@@ -151,12 +156,7 @@ export class PostgresProvider implements Provider {
     this.#connections = connections;
     this.#settings =
       connections.size < CONNECTIONS_TO_LISTEN ? withoutListening(settings) : settings;
-    this.#lanes = {
-      commits: new Lane(connections, 1),
-      claims: new Lane(connections, 1),
-      control: new Lane(connections, 1),
-      reads: new Lane(connections, 2),
-    };
+    this.#lanes = openLanes(connections);
     this.#writer = new BatchWriter(
       (batch, { operations, keys, ids, nodes }) =>
         this.#ask("commits", WRITE, [this.#writerId, batch, operations, keys, ids, nodes]),
@@ -204,7 +204,7 @@ export class PostgresProvider implements Provider {
     options: PostgresOptions = {},
   ): Promise<PostgresProvider> {
     const settings = parseOptions(options);
-    const provider = new PostgresProvider(await openPool(target, settings), settings);
+    const provider = new PostgresProvider(MAKER, await openPool(target, settings), settings);
     try {
       await waitForStore(settings.waitForStoreMs, () => provider.#open());
       return provider;

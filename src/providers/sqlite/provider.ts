@@ -14,6 +14,7 @@
  * I4. Nothing is acknowledged that was written to files that have left their place (`file-in-place.ts`).
  */
 
+import { assertMaker, guardMethods, MAKER } from "../../foundation/own-object.ts";
 import { createDeferred, type Deferred } from "../../foundation/deferred.ts";
 import type { Transaction } from "../../foundation/transaction.ts";
 import { ProviderError } from "../../provider/errors.ts";
@@ -89,7 +90,12 @@ export class SqliteProvider implements Provider {
   #idle: Deferred<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(store: OpenStore, settings: StoreSettings) {
+  static {
+    guardMethods(this, "store", (it) => #store in it);
+  }
+
+  private constructor(maker: typeof MAKER, store: OpenStore, settings: StoreSettings) {
+    assertMaker(maker, "store", "await SqliteProvider.open(file)");
     this.#store = store;
     this.#settings = settings;
     this.#tables = prepareTables(store.connection);
@@ -133,7 +139,7 @@ export class SqliteProvider implements Provider {
    */
   static async open(file: string | URL, options: SqliteOptions = {}): Promise<SqliteProvider> {
     const settings = parseOptions(options);
-    return new SqliteProvider(await openStore(parseFileName(file), settings), settings);
+    return new SqliteProvider(MAKER, await openStore(parseFileName(file), settings), settings);
   }
 
   /** Opens a store that lives in this process and ends with it; any number of runtimes may share it. */
