@@ -12,6 +12,13 @@ const MAKERS: Readonly<Record<Kind, string>> = {
   queue: "defineQueue()",
 };
 
+/** What takes a definition of each kind. */
+const CALLS: Readonly<Record<Kind, string>> = {
+  orchestration: "startOrchestration()",
+  event: "raiseEvent()",
+  queue: "enqueueEvent()",
+};
+
 /**
  * The name that a definition carries, or the name itself.
  *
@@ -22,19 +29,30 @@ export function nameOf(target: unknown, kind: Kind): string {
   if (typeof target !== "string") {
     const definition = target as { readonly kind?: unknown; readonly name?: unknown } | null;
     if (typeof target !== "object" || definition?.kind !== kind) {
-      const what =
-        typeof definition?.kind === "string"
-          ? `the definition of an ${definition.kind}`
-          : `a value of type ${target === null ? "null" : typeof target}`;
-      throw new UsageError(
-        "invalid_argument",
-        `Cannot use ${what} as ${kind}: it does not define one; pass what ${MAKERS[kind]} returned, or a name`,
-      );
+      throw wrongKind(target, kind);
     }
     name = definition.name;
   }
   assertName(name, `${kind} name`);
   return name;
+}
+
+function wrongKind(target: unknown, kind: Kind): UsageError {
+  const { kind: actual, name } = (target ?? {}) as { kind?: unknown; name?: unknown };
+  const isOther = typeof actual === "string" && typeof name === "string";
+  const what = isOther
+    ? `the definition of ${actual} ${JSON.stringify(name)}`
+    : typeof target === "function" && target.name !== ""
+      ? `the function ${JSON.stringify(target.name)}`
+      : `a value of type ${target === null ? "null" : typeof target}`;
+  const instead =
+    isOther && Object.hasOwn(CALLS, actual)
+      ? `pass it to ${CALLS[actual as Kind]}`
+      : `pass what ${MAKERS[kind]} returned, or a name`;
+  return new UsageError(
+    "invalid_argument",
+    `Cannot use ${what} as ${kind}: it does not define one; ${instead}`,
+  );
 }
 
 /** @throws UsageError `invalid_argument` unless `value` is a whole number of at least `min` */

@@ -26,7 +26,7 @@ describe("errors about instances", () => {
       new InstanceAlreadyExistsError(existing("Pending")),
       new InstanceAlreadyExistsError(existing("Completed")),
       new InstanceNotFoundError("order-7", 'store "a.db"'),
-      new InstanceNotFoundError("order-7", 'store "a.db"', 3),
+      new InstanceNotFoundError("order-7", 'store "a.db"', { executionId: 3, newest: 1 }),
     ];
     expect(errors.map((error) => `${error.code}: ${error.message}`)).toMatchInlineSnapshot(`
       [
@@ -36,7 +36,7 @@ describe("errors about instances", () => {
         "instance_already_exists: Cannot start instance "order-7" as "Order": the id is in use by a "Order" that is Pending; choose another id, or pass idReuse "ignore" for a handle on it",
         "instance_already_exists: Cannot start instance "order-7" as "Order": the id is in use by a "Order" that is Completed; choose another id, or pass idReuse "replaceFinished" to start anew, or pass idReuse "ignore" for a handle on it",
         "instance_not_found: Cannot read instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
-        "instance_not_found: Cannot read execution 3 of instance "order-7": it does not exist in store "a.db"; check the id, and whether it was started in this store",
+        "instance_not_found: Cannot read execution 3 of instance "order-7": the newest one is 1, and listExecutions() names those that are kept; pass one of them",
       ]
     `);
   });

@@ -94,19 +94,20 @@ export class InstanceNotFoundError extends DuroxideError {
   override readonly name = "InstanceNotFoundError";
   readonly instanceId: string;
 
-  constructor(instanceId: string, store: string, executionId?: number) {
-    const what =
-      executionId === undefined
-        ? `instance "${instanceId}"`
-        : `execution ${executionId} of instance "${instanceId}"`;
-    super(
-      "instance_not_found",
-      `Cannot read ${what}: it does not exist in ${store}; check the id, and whether it was started in this store`,
-      {
-        category: "application",
-        details: { instanceId, executionId },
-      },
-    );
+  /** @param missing - The execution that the instance does not have, and its newest one */
+  constructor(
+    instanceId: string,
+    store: string,
+    missing?: { readonly executionId: number; readonly newest: number },
+  ) {
+    const message =
+      missing === undefined
+        ? `Cannot read instance "${instanceId}": it does not exist in ${store}; check the id, and whether it was started in this store`
+        : `Cannot read execution ${missing.executionId} of instance "${instanceId}": the newest one is ${missing.newest}, and listExecutions() names those that are kept; pass one of them`;
+    super("instance_not_found", message, {
+      category: "application",
+      details: { instanceId, executionId: missing?.executionId },
+    });
     this.instanceId = instanceId;
   }
 }

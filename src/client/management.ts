@@ -164,9 +164,20 @@ export async function readExecution(
   assertWholeNumber(executionId, 1, "execution id");
   const executions = await listExecutions(connection, instanceId);
   const found = executions.find((execution) => execution.executionId === executionId);
-  if (found === undefined)
-    throw new InstanceNotFoundError(instanceId, nameOfStore(connection), executionId);
+  if (found === undefined) throw await noExecution(connection, instanceId, executionId);
   return found;
+}
+
+async function noExecution(
+  connection: Connection,
+  instanceId: string,
+  executionId: number,
+): Promise<InstanceNotFoundError> {
+  const row = await findRow(connection, instanceId);
+  const store = nameOfStore(connection);
+  return row === undefined
+    ? new InstanceNotFoundError(instanceId, store)
+    : new InstanceNotFoundError(instanceId, store, { executionId, newest: row.executionId });
 }
 
 function toExecution(row: ExecutionRow, { codec }: Connection, subject: string): ExecutionInfo {
@@ -193,8 +204,7 @@ export async function readExecutionHistory(
   if (executionId !== undefined) assertWholeNumber(executionId, 1, "execution id");
   const wanted = executionId ?? (await readRow(connection, instanceId)).executionId;
   const rows = await read(connection, (provider) => provider.readHistory(instanceId, wanted));
-  if (rows === undefined)
-    throw new InstanceNotFoundError(instanceId, nameOfStore(connection), executionId);
+  if (rows === undefined) throw await noExecution(connection, instanceId, wanted);
   return rows.flatMap((row) => decodeEvents(row)).map((event) => toReadable(event, connection));
 }
 

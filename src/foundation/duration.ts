@@ -39,6 +39,11 @@ export function parseDurationMs(
   subject: string,
   toDateForm?: (date: string) => string,
 ): number {
+  const date = dateOf(input);
+  if (date !== undefined) {
+    const form = toDateForm?.(`new Date(${JSON.stringify(input)})`);
+    throw pointInTime(describe(input), subject, { date, form });
+  }
   const value: unknown = typeof input === "string" ? parseText(input) : input;
   if (typeof value !== "number" || Number.isNaN(value) || value < 0) {
     throw new UsageError(
@@ -49,13 +54,28 @@ export function parseDurationMs(
   }
   if (typeof input === "number" && value >= EPOCH_MS_MIN && value < EPOCH_MS_MAX) {
     const form = toDateForm?.(`new Date(${value})`);
-    throw new UsageError(
-      "invalid_duration",
-      `Cannot use ${value} as ${subject}: it is a point in time (${new Date(value).toISOString()}), and a duration counts from now; ` +
-        `pass ${form === undefined ? "" : `${form}, or `}a duration such as "5s"`,
-    );
+    throw pointInTime(String(value), subject, { date: new Date(value), form });
   }
   return Math.min(Math.ceil(value), DURATION_MS_MAX);
+}
+
+/** The date that a text is, such as `2026-12-01T00:00:00Z`. */
+function dateOf(input: unknown): Date | undefined {
+  if (typeof input !== "string" || !/^\d{4}-\d{2}-\d{2}/.test(input)) return undefined;
+  const date = new Date(input);
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function pointInTime(
+  what: string,
+  subject: string,
+  { date, form }: { readonly date: Date; readonly form: string | undefined },
+): UsageError {
+  return new UsageError(
+    "invalid_duration",
+    `Cannot use ${what} as ${subject}: it is a point in time (${date.toISOString()}), and a duration counts from now; ` +
+      `pass ${form === undefined ? "" : `${form}, or `}a duration such as "5s"`,
+  );
 }
 
 function parseText(text: string): number | undefined {

@@ -24,9 +24,10 @@ const ELSEWHERE: ReadonlyMap<string, string> = new Map(
     maxretries: `an orchestration repeats an activity in a loop; ${TODO}`,
     retrydelaymin: "use `parkedRetryMin`",
     retrydelaymax: "use `parkedRetryMax`",
-    timeout: `an orchestration races an activity against a timer with \`ctx.select\`; ${TODO}`,
-    starttoclosetimeout: `an orchestration races an activity against a timer with \`ctx.select\`; ${TODO}`,
+    timeout: `an orchestration races what it waits for against a timer with \`ctx.select\`; ${TODO}`,
+    starttoclosetimeout: `an orchestration races what it waits for against a timer with \`ctx.select\`; ${TODO}`,
     concurrency: "use `activityConcurrency` or `orchestrationConcurrency` of the runtime",
+    workers: "use `activityConcurrency` or `orchestrationConcurrency` of the runtime",
     maxconcurrency: "use `activityConcurrency` or `orchestrationConcurrency` of the runtime",
     maxconcurrentactivities: "use `activityConcurrency` of the runtime",
     ratelimit: TODO,
@@ -89,6 +90,6 @@ function describeUnknown(
   const elsewhere = ELSEWHERE.get(name.toLowerCase());
   const nearest = nearestOf(name, names);
   const list = names.length === 0 ? "it takes none" : `its options are ${names.join(", ")}`;
-  const advice = nearest === undefined ? (elsewhere ?? list) : `did you mean \`${nearest}\`?`;
+  const advice = elsewhere ?? (nearest === undefined ? list : `did you mean \`${nearest}\`?`);
   return `Cannot use the option \`${name.slice(0, SHOWN_LENGTH_MAX)}\` of ${subject}: there is no such option; ${advice}`;
 }

@@ -4,13 +4,13 @@
 const LENGTH_MAX = 100;
 
 /**
- * The nearest of the known words, if it differs by few letters: at most a third of the word, and three.
+ * The nearest of the known words, if it differs by few letters: at most a third of the word, three, and never all of them.
  *
  * @returns Undefined when none is near
  */
 export function nearestOf(word: string, known: Iterable<string>): string | undefined {
   let nearest: string | undefined;
-  let best = Math.min(3, Math.ceil(word.length / 3)) + 1;
+  let best = Math.min(3, Math.ceil(word.length / 3), word.length - 1) + 1;
   for (const candidate of known) {
     if (candidate.length > LENGTH_MAX || word.length > LENGTH_MAX) continue;
     const distance = distanceOf(word.toLowerCase(), candidate.toLowerCase());

@@ -20,6 +20,7 @@ import {
   type OrchestrationDefinition,
 } from "./define.ts";
 import { isVersion } from "./version.ts";
+import { findWrong, type RegisteredKind } from "./wrong-definition.ts";
 
 /** Which version new executions of a name get. */
 export type VersionPolicy = "latest" | { readonly exact: string };
@@ -83,7 +84,7 @@ export class ActivityRegistryBuilder {
     this.#definitions.push(
       typeof nameOrDefinition === "string"
         ? defineActivity(nameOrDefinition, run as never)
-        : nameOrDefinition,
+        : checked(nameOrDefinition, "activity"),
     );
     return this;
   }
@@ -215,7 +216,7 @@ export class OrchestrationRegistryBuilder {
     this.#definitions.push(
       typeof nameOrDefinition === "string"
         ? defineOrchestration(nameOrDefinition, run as never)
-        : nameOrDefinition,
+        : checked(nameOrDefinition, "orchestration"),
     );
     return this;
   }
@@ -310,6 +311,15 @@ function findPolicyProblem(
   }
   const known = versions.map(({ version }) => version).join(", ");
   return `version "${policy.exact}" is not registered, only ${known}`;
+}
+
+function checked<D>(definition: D, kind: RegisteredKind): D {
+  const wrong = findWrong(definition, kind);
+  if (wrong === undefined) return definition;
+  throw new UsageError(
+    "invalid_argument",
+    `Cannot register ${wrong.what} as ${kind}: it does not define one; ${wrong.instead}`,
+  );
 }
 
 function findVersionProblem(

@@ -17,14 +17,21 @@ export type Settlement<T> =
   | { readonly status: "fulfilled"; readonly value: T }
   | { readonly status: "rejected"; readonly reason: unknown };
 
+const AWAIT_IT = "await it";
+
 /** A future that can be observed without a promise. */
-export abstract class Future<T> implements DurableFuture<T> {
+export abstract class Future<T> implements DurableFuture<T>, NotAValue {
   abstract readonly kind: DurableFutureKind;
   #settlement: Settlement<T> | undefined;
   #subscribers: ((settlement: Settlement<T>) => void)[] | undefined;
   #promise: Promise<T> | undefined;
   #lostTo: string | undefined;
   #awaitCount = 0;
+
+  constructor() {
+    // The object's own and enumerable, so that `{ ...future }` has the mark as well.
+    (this as { [NOT_A_VALUE]?: NotAValue })[NOT_A_VALUE] = this;
+  }
 
   get id(): number | undefined {
     return undefined;
@@ -99,6 +106,13 @@ export abstract class Future<T> implements DurableFuture<T> {
     return `ctx.${this.kind}()`;
   }
 
+  get what(): string {
+    return `the durable future of ${this.label}`;
+  }
+  get instead(): string {
+    return AWAIT_IT;
+  }
+
   // A forgotten `await` must not become "[object Object]" or "{}".
   [Symbol.toPrimitive](): never {
     throw this.#notAwaited("as a text or a number");
@@ -127,12 +141,6 @@ export abstract class Future<T> implements DurableFuture<T> {
     );
   }
 }
-
-Object.defineProperty(Future.prototype, NOT_A_VALUE, {
-  get(this: Future<unknown>): NotAValue {
-    return { what: `the durable future of ${this.label}`, instead: "await it" };
-  },
-});
 
 /** Never settles; where code that will not take no for an answer comes to rest. */
 export class SleepingFuture extends Future<unknown> {

@@ -7,7 +7,6 @@ import { assertKnownOptions } from "../foundation/known-options.ts";
 import { OptionDoor } from "../foundation/option-values.ts";
 import { assertInstanceId, CUSTOM_STATUS_BYTES_MAX } from "../foundation/limits.ts";
 import { guardMethods } from "../foundation/own-object.ts";
-import { takeStack } from "../foundation/stack.ts";
 import { validateSync } from "../foundation/standard-schema.ts";
 import type { EncodedValue } from "../history/event.ts";
 import {
@@ -30,13 +29,13 @@ import type {
 import type { Branch, DurableFuture } from "../orchestration/durable-future.ts";
 import { assertVersion } from "../orchestration/version.ts";
 import { LiveKeyValueStore } from "./live-kv.ts";
+import { assertList, assertListOrRecord, assertNotLost, assertRace } from "./branches.ts";
 import { AllFuture, JoinFuture, SelectFuture, type CombinationHost } from "./combinators.ts";
 import { nameOf, type DefinitionKind } from "./definition-name.ts";
 import type { Execution } from "./execution.ts";
-import { Future, SleepingFuture } from "./future.ts";
+import { SleepingFuture } from "./future.ts";
 import { Operation } from "./operation.ts";
 import { Scope } from "./scope.ts";
-import { findUserFrame } from "./source.ts";
 import { warnOfMessage } from "./untaken.ts";
 
 /** Events from which on a new execution is suggested. */
@@ -225,6 +224,7 @@ export class LiveContext implements Implementation {
     branches: readonly Branch[] | Readonly<Record<string, Branch>>,
     options: SelectOptions = {},
   ): DurableFuture<unknown> {
+    assertListOrRecord(branches, options);
     assertKnownOptions(options, SELECT_OPTIONS, "ctx.select");
     if (this.#execution.isAsleep(this.#scope)) return new SleepingFuture("select");
     this.#execution.assertUsable(this.#scope);
@@ -390,39 +390,5 @@ function assertChildId(instanceId: string): void {
   throw new UsageError(
     "invalid_argument",
     `Cannot use ${JSON.stringify(instanceId.slice(0, 60))} as a child's id: ids that start with "sub::" are reserved; choose another`,
-  );
-}
-
-function assertRace(branches: readonly unknown[], keepsLosers: boolean): void {
-  if (branches.length === 0) {
-    throw new UsageError(
-      "invalid_argument",
-      "Cannot select from nothing: a race without branches never ends; pass at least one branch",
-    );
-  }
-  if (!keepsLosers || branches.every((branch) => branch instanceof Future)) return;
-  throw new UsageError(
-    "invalid_argument",
-    "Cannot keep the losers of ctx.select(): a branch is a function or a promise, which nothing can go on with; schedule it before and pass the operation",
-  );
-}
-
-/** An operation that was canceled as a loser can win nothing any more. */
-function assertNotLost(branches: readonly unknown[], verb: string): void {
-  const lost = branches.find((branch) => branch instanceof Future && branch.lostTo !== undefined);
-  if (!(lost instanceof Future)) return;
-  const source = findUserFrame(takeStack("call"));
-  throw new UsageError(
-    "invalid_argument",
-    `Cannot ${verb} ${lost.label} again${source === undefined ? "" : ` (${source})`}: it lost an earlier ${lost.lostTo ?? ""}, which canceled it; ` +
-      "pass { keep: true } to ctx.select() where its losers are used again, or schedule it anew",
-  );
-}
-
-function assertList(branches: unknown, method: string): void {
-  if (Array.isArray(branches)) return;
-  throw new UsageError(
-    "invalid_argument",
-    `Cannot ${method} a value of type ${typeof branches}: it is not a list; pass an array of operations`,
   );
 }

@@ -10,10 +10,11 @@ import { PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { consoleLogger, type Logger } from "../observability/logger.ts";
 import { toLogger, type LoggerLike } from "../observability/logger-like.ts";
 import type { ActivityDefinition, OrchestrationDefinition } from "../orchestration/define.ts";
-import { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
+import type { ActivityRegistry, OrchestrationRegistry } from "../orchestration/registry.ts";
 import type { Provider } from "../provider/provider.ts";
 import { GUARD_MODES, type GuardMode } from "../replay/guards.ts";
 import { activityCode } from "../replay/thread.ts";
+import { toActivities, toOrchestrations } from "./definition-lists.ts";
 import type { StallPolicy } from "./stall-watch.ts";
 
 /** What happens when code and history disagree. */
@@ -262,43 +263,6 @@ function neverThrowing(given: LoggerLike): Logger {
       }
     },
   };
-}
-
-function toActivities(input: readonly ActivityDefinition[] | ActivityRegistry): ActivityRegistry {
-  if (input instanceof ActivityRegistry) return input;
-  assertList("activities", input);
-  const builder = ActivityRegistry.builder();
-  for (const definition of input) {
-    assertDefinition(definition, "activity", "activities");
-    builder.register(definition);
-  }
-  return builder.build();
-}
-
-function toOrchestrations(
-  input: readonly OrchestrationDefinition[] | OrchestrationRegistry,
-): OrchestrationRegistry {
-  if (input instanceof OrchestrationRegistry) return input;
-  assertList("orchestrations", input);
-  const builder = OrchestrationRegistry.builder();
-  for (const definition of input) {
-    assertDefinition(definition, "orchestration", "orchestrations");
-    builder.register(definition);
-  }
-  return builder.build();
-}
-
-function assertList(option: string, input: unknown): void {
-  if (!Array.isArray(input)) throw door.refusal(option, showValue(input), "a list or a registry");
-}
-
-function assertDefinition(definition: unknown, kind: string, option: string): void {
-  if ((definition as { kind?: unknown } | null | undefined)?.kind === kind) return;
-  throw door.refusal(
-    option,
-    showValue(definition),
-    `definitions made with define${kind === "activity" ? "Activity" : "Orchestration"}()`,
-  );
 }
 
 function assertStore(store: unknown): void {

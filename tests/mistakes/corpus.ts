@@ -364,8 +364,8 @@ export const MISTAKES: readonly Mistake[] = [
     title: "a queue as event",
     make: () =>
       openShop((client) => (client.raiseEvent.bind(client) as Loose)("order-1", inbox, 1)),
-    cause: /definition of an? queue/,
-    remedy: /defineEvent/,
+    cause: /definition of queue "Inbox" as event/,
+    remedy: /enqueueEvent/,
   },
   {
     title: "the time of the machine in an orchestration",

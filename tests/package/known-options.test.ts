@@ -157,6 +157,7 @@ const INTERNAL = [
   "ExecutionOptions",
   "NodeKeeperOptions",
   "PgPoolOptions",
+  "StackOptions",
 ];
 
 test("F40 every type of options that users write has its names checked", () => {
