@@ -22,6 +22,7 @@ import type {
 import { StoreHub } from "../provider/hub.ts";
 import type { Provider } from "../provider/provider.ts";
 import { assertWholeNumber } from "./arguments.ts";
+import { withCaller } from "./caller.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationHandle } from "./handle.ts";
 import { readKeyValue, readKeyValues } from "./key-values.ts";
@@ -81,7 +82,7 @@ export class Client {
   readonly #connection: Connection;
 
   static {
-    guardMethods(this, "client", (it) => #connection in it);
+    guardMethods(this, "client", (it) => #connection in it, withCaller);
   }
 
   /** @throws UsageError `invalid_argument` when `store` is no provider, or an option is unusable */

@@ -2,6 +2,7 @@
 
 import { guardMethods } from "../foundation/own-object.ts";
 import type { EventDefinition, QueueDefinition } from "../orchestration/define.ts";
+import { withCaller } from "./caller.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationCanceledError, OrchestrationFailedError } from "./errors.ts";
 import {
@@ -28,7 +29,7 @@ export class OrchestrationHandle<Out = unknown> {
   #end: FinishedStatus | undefined;
 
   static {
-    guardMethods(this, "handle", (it) => #connection in it);
+    guardMethods(this, "handle", (it) => #connection in it, withCaller);
   }
 
   /** @internal */
