@@ -105,7 +105,7 @@ describe("comparison with history", () => {
     expect((await replay(children(2), story.history)).kind).toBe("concluded");
     expect(() =>
       defineActivity({ name: "X", inputs: "some" as "ignore", run: () => undefined }),
-    ).toThrow('Cannot define activity "X": `inputs` is "some"; pass "compare" or "ignore"');
+    ).toThrow('Cannot define activity "X": option `inputs` is "some"; pass "compare" or "ignore"');
   });
 
   test("F45 a divergence of unchanged code names other causes than a deployment", async () => {
