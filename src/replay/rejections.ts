@@ -3,7 +3,8 @@
  * a losing branch must not end the process.
  *
  * Boundary: Node reports rejections through `process.emit`, in the context of the promise and before
- * the next macrotask. Other runtimes do not; see the guide, chapter 4.
+ * the next macrotask; Deno through events of the global scope, in the same context. Bun does neither; see
+ * the guide, chapter 4.
  *
  * I1. A rejection of the host reaches the host, also when it happens while a window is open.
  * I2. With `--unhandled-rejections=strict` Node first reports an uncaught exception, and only then the
@@ -66,6 +67,34 @@ export function interceptRejections({ isOurs, isWindowOpen }: RejectionOwner): v
     }
   };
   process.emit = intercepting as typeof process.emit;
+  interceptEvents(isOurs);
+}
+
+/** An event of the global scope, as browsers and Deno have it. */
+interface ScopeEvent {
+  /** Of an `error` event. */
+  readonly error?: unknown;
+  preventDefault(): void;
+  stopImmediatePropagation(): void;
+}
+
+interface EventScope {
+  addEventListener?(name: string, listener: (event: ScopeEvent) => void): void;
+}
+
+/** Deno ends the process unless the default of these events is prevented; Node has none of them. */
+function interceptEvents(isOurs: RejectionOwner["isOurs"]): void {
+  const scope = globalThis as EventScope;
+  const keep = (event: ScopeEvent): void => {
+    event.preventDefault();
+    event.stopImmediatePropagation();
+  };
+  scope.addEventListener?.("unhandledrejection", (event) => {
+    if (isOurs()) keep(event); // (I1)
+  });
+  scope.addEventListener?.("error", (event) => {
+    if (isGuardViolation(event.error)) keep(event); // (I3)
+  });
 }
 
 function isGuardViolation(error: unknown): boolean {

@@ -57,7 +57,8 @@ const CALLER_OF_LISTENERS = new RegExp(
     "node:(?:events|diagnostics_channel)",
     "node:internal/(?:event_target|promise_hooks|webstreams|streams|console|util/inspect|errors)",
     "(?<!callbackTrampoline \\()node:internal/async_hooks",
-    "ext:\\S*(?:event|streams|console)",
+    "ext:\\S*(?:event|streams|console|inspect|diagnostics_channel)", // Deno
+    "internal:(?:streams|util/inspect)|at (?:abort|dispatchEvent) \\(unknown\\)", // Bun
   ].join("|"),
 );
 

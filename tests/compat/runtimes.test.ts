@@ -12,6 +12,8 @@ beforeAll(async () => {
   project.write("app.mjs", PROGRAM);
   project.write("context.mjs", CONTEXT);
   project.write("strict.mjs", STRICT);
+  project.write("alone.mjs", STRICT.replaceAll(/^process\.on.*\n/gm, ""));
+  project.write("listeners.mjs", LISTENERS);
   project.write("conformance.mjs", CONFORMANCE);
   project.write("required.cjs", 'console.log(typeof require("duroxide-ts").Runtime.start);\n');
 });
@@ -74,6 +76,39 @@ await runtime.shutdown();
 await store.close();
 `;
 
+/** What the host has left with the platform notes the time when the orchestration calls it. */
+const LISTENERS = `
+import { EventEmitter } from "node:events";
+import { Writable } from "node:stream";
+import { inspect } from "node:util";
+import { Client, defineOrchestration, Runtime, SqliteProvider } from "duroxide-ts";
+const seen = [];
+const note = (name) => { if (Date.now() > 0) seen.push(name); return name; };
+const stop = new AbortController();
+AbortSignal.any([stop.signal]).addEventListener("abort", () => note("any"));
+stop.signal.addEventListener("abort", { handleEvent: () => note("object") });
+stop.signal.onabort = () => note("onabort");
+const target = new EventTarget();
+target.addEventListener("x", () => note("target"));
+const emitter = new EventEmitter().on("x", () => note("emitter"));
+const out = new Writable({ write: (_chunk, _encoding, end) => { note("stream"); end(); } });
+const value = { [inspect.custom]: () => note("inspect") };
+const work = defineOrchestration("Work", async () => {
+  stop.abort();
+  target.dispatchEvent(new Event("x"));
+  emitter.emit("x");
+  out.write("line");
+  inspect(value);
+  return "end";
+});
+const store = await SqliteProvider.inMemory();
+const runtime = await Runtime.start({ store, orchestrations: [work], logger: { log() {} } });
+const handle = await new Client(store).startOrchestration("i", work);
+console.log(await handle.result({ timeout: "60s" }), seen.sort().join());
+await runtime.shutdown();
+await store.close();
+`;
+
 describe.each(Object.entries(RUNTIMES))("%s", (name, runOn) => {
   test("runs a timer and an activity on SQLite and on PostgreSQL", async () => {
     const file = `${name.replaceAll(/\W/g, "-")}.db`;
@@ -111,6 +146,21 @@ describe.each(Object.entries(RUNTIMES))("%s", (name, runOn) => {
   test("F31 keeps rejections from the host, unless it is Bun", async () => {
     const { stdout, stderr } = await runOn(project, "strict.mjs");
     expect(stdout, stderr).toBe(name.startsWith("Bun") ? "end 1\n" : "end 0\n");
+  });
+
+  // Bun ends the process of a host that does not listen (guide, chapter 4).
+  test.skipIf(name.startsWith("Bun"))(
+    "F31 a host that listens to no rejections lives on",
+    async () => {
+      const { exitCode, stdout, stderr } = await runOn(project, "alone.mjs");
+      expect(stdout, stderr).toBe("end 0\n");
+      expect(exitCode).toBe(0);
+    },
+  );
+
+  test("F4 leaves listeners, streams and printers of the host alone", async () => {
+    const { stdout, stderr } = await runOn(project, "listeners.mjs");
+    expect(stdout, stderr).toBe("end any,emitter,inspect,object,onabort,stream,target\n");
   });
 
   test("F32 loads the package with require()", async () => {
