@@ -1,6 +1,6 @@
 /** What clients throw about instances. */
 
-import { DuroxideError } from "../foundation/errors.ts";
+import { DuroxideError, markErrors } from "../foundation/errors.ts";
 import { describePath } from "../history/failure-text.ts";
 import type { Failure } from "../history/failure.ts";
 import { findRootCause, toCause } from "../orchestration/errors.ts";
@@ -8,6 +8,9 @@ import type { KnownStatus } from "./status.ts";
 
 /** The orchestration failed; thrown by `handle.result()`. */
 export class OrchestrationFailedError extends DuroxideError {
+  static {
+    markErrors(this, "OrchestrationFailedError");
+  }
   override readonly name = "OrchestrationFailedError";
   readonly instanceId: string;
   /** The failure as the orchestration left it: class name, message, code, data, cause, stack. */
@@ -45,6 +48,9 @@ export class OrchestrationFailedError extends DuroxideError {
 
 /** The orchestration was canceled; thrown by `handle.result()`. */
 export class OrchestrationCanceledError extends DuroxideError {
+  static {
+    markErrors(this, "OrchestrationCanceledError");
+  }
   override readonly name = "OrchestrationCanceledError";
   readonly instanceId: string;
   readonly reason: string;
@@ -66,6 +72,9 @@ export class OrchestrationCanceledError extends DuroxideError {
 
 /** The id is in use; nothing was started. */
 export class InstanceAlreadyExistsError extends DuroxideError {
+  static {
+    markErrors(this, "InstanceAlreadyExistsError");
+  }
   override readonly name = "InstanceAlreadyExistsError";
   readonly instanceId: string;
   /** What the id is used by. */
@@ -91,6 +100,9 @@ export class InstanceAlreadyExistsError extends DuroxideError {
 
 /** No instance has this id. */
 export class InstanceNotFoundError extends DuroxideError {
+  static {
+    markErrors(this, "InstanceNotFoundError");
+  }
   override readonly name = "InstanceNotFoundError";
   readonly instanceId: string;
 
@@ -114,6 +126,9 @@ export class InstanceNotFoundError extends DuroxideError {
 
 /** The run that a handle or a wait is about is gone: another one has its id. */
 export class InstanceReplacedError extends DuroxideError {
+  static {
+    markErrors(this, "InstanceReplacedError");
+  }
   override readonly name = "InstanceReplacedError";
   readonly instanceId: string;
 
@@ -131,6 +146,9 @@ export class InstanceReplacedError extends DuroxideError {
 
 /** The instance has ended without the fact that a wait is for. */
 export class InstanceEndedError extends DuroxideError {
+  static {
+    markErrors(this, "InstanceEndedError");
+  }
   override readonly name = "InstanceEndedError";
   readonly instanceId: string;
   readonly status: string;

@@ -1,8 +1,8 @@
 /**
  * The base of every error this package throws, and the table of their stable codes.
  *
- * An error is recognised by its `code` or its class, never by its message. `isDuroxideError` also
- * recognises errors that come from another installed copy of the package.
+ * An error is recognised by its `code` or its class, never by its message. `instanceof` and
+ * `isDuroxideError` also recognise errors that come from another installed copy of the package.
  */
 
 /** What kind of trouble an error reports; decides who has to act on it. */
@@ -72,8 +72,34 @@ export interface DuroxideErrorOptions {
 
 const BRAND: unique symbol = Symbol.for("duroxide-ts/error") as never;
 
+/** The marks of our own classes, by class; a subclass of a user has none. */
+const marks = new WeakMap<object, symbol>();
+
+/**
+ * Lets `instanceof` know the errors of a class from every installed copy of this package. To be called
+ * by the class itself.
+ *
+ * @param name - Of the class: a minifier may have changed its own
+ */
+export function markErrors(errorClass: { readonly prototype: object }, name: string): void {
+  const mark = Symbol.for(`duroxide-ts/error/${name}`);
+  marks.set(errorClass, mark);
+  Object.defineProperty(errorClass.prototype, mark, { value: true });
+}
+
 /** Base class of every error that this package throws. */
 export class DuroxideError extends Error {
+  static {
+    markErrors(this, "DuroxideError");
+  }
+
+  /** Errors of another installed copy of this package count, too. */
+  static override [Symbol.hasInstance](this: object, value: unknown): boolean {
+    const mark = marks.get(this);
+    if (mark !== undefined) return typeof value === "object" && value !== null && mark in value;
+    return Function.prototype[Symbol.hasInstance].call(this as () => void, value);
+  }
+
   override readonly name: string = "DuroxideError";
   /** Stable code; see `docs/reference/errors.md`. */
   readonly code: ErrorCode;
@@ -98,6 +124,9 @@ export function isDuroxideError(value: unknown): value is DuroxideError {
 
 /** The caller passed something that this package cannot accept; nothing was written. */
 export class UsageError extends DuroxideError {
+  static {
+    markErrors(this, "UsageError");
+  }
   override readonly name: string = "UsageError";
 
   constructor(
@@ -134,6 +163,9 @@ export function describeIssues(issues: readonly ValidationIssue[]): string {
 
 /** A value does not satisfy the schema of the definition that it was meant for. */
 export class ValidationError extends DuroxideError {
+  static {
+    markErrors(this, "ValidationError");
+  }
   override readonly name = "ValidationError";
   readonly issues: readonly ValidationIssue[];
 
@@ -150,6 +182,9 @@ export class ValidationError extends DuroxideError {
 
 /** A wait ended because its `timeout` passed; what was waited for goes on. */
 export class TimeoutError extends DuroxideError {
+  static {
+    markErrors(this, "TimeoutError");
+  }
   override readonly name = "TimeoutError";
 
   constructor(message: string, details?: unknown) {
@@ -159,6 +194,9 @@ export class TimeoutError extends DuroxideError {
 
 /** A wait ended because its `signal` was aborted; what was waited for goes on. */
 export class AbortedError extends DuroxideError {
+  static {
+    markErrors(this, "AbortedError");
+  }
   override readonly name = "AbortedError";
 
   constructor(message: string, cause?: unknown) {

@@ -1,6 +1,6 @@
 /** What user code catches, rebuilt from what history keeps: class, message, code, cause chain, details. */
 
-import { DuroxideError, type ErrorCategory } from "../foundation/errors.ts";
+import { DuroxideError, markErrors, type ErrorCategory } from "../foundation/errors.ts";
 import { isError } from "../foundation/is-error.ts";
 import { describeFailure } from "../history/failure-text.ts";
 import type { Failure } from "../history/failure.ts";
@@ -65,6 +65,9 @@ function showCauseOnly(error: ActivityError | SubOrchestrationError): void {
 
 /** An activity failed: its worker threw, its result was refused, or it kept crashing its workers. */
 export class ActivityError extends DuroxideError implements BranchFailure {
+  static {
+    markErrors(this, "ActivityError");
+  }
   override readonly name = "ActivityError";
   readonly activityName: string;
   /** The delivery that failed, from 1. */
@@ -99,6 +102,9 @@ export class ActivityError extends DuroxideError implements BranchFailure {
 
 /** A child orchestration failed or was canceled. */
 export class SubOrchestrationError extends DuroxideError implements BranchFailure {
+  static {
+    markErrors(this, "SubOrchestrationError");
+  }
   override readonly name = "SubOrchestrationError";
   readonly orchestrationName: string;
   readonly instanceId: string;
@@ -140,6 +146,9 @@ export interface BranchFailure {
 
 /** The awaited operation was canceled by the orchestration itself. */
 export class CanceledError extends DuroxideError implements BranchFailure {
+  static {
+    markErrors(this, "CanceledError");
+  }
   override readonly name = "CanceledError";
   declare readonly index?: number | undefined;
   declare readonly key?: string | undefined;
@@ -168,6 +177,9 @@ export class CanceledError extends DuroxideError implements BranchFailure {
 
 /** Thrown by an activity to say that trying again cannot help. */
 export class NonRetryableError extends DuroxideError {
+  static {
+    markErrors(this, "NonRetryableError");
+  }
   override readonly name = "NonRetryableError";
   readonly isNonRetryable = true;
 
@@ -200,6 +212,9 @@ export interface Divergence {
 
 /** The code does not do what its history says, or does something that cannot be replayed. */
 export class NondeterminismError extends DuroxideError {
+  static {
+    markErrors(this, "NondeterminismError");
+  }
   override readonly name = "NondeterminismError";
   readonly divergence: Omit<Divergence, "cause">;
 

@@ -1,6 +1,6 @@
 /** What goes wrong in a store, sorted by what the caller may do about it. */
 
-import { DuroxideError, type ErrorCode } from "../foundation/errors.ts";
+import { DuroxideError, markErrors, type ErrorCode } from "../foundation/errors.ts";
 
 export type ProviderErrorCode = Extract<
   ErrorCode,
@@ -19,6 +19,9 @@ export type ProviderErrorCode = Extract<
 
 /** Thrown when a store cannot do what it was asked. Nothing of the failed call has happened. */
 export class ProviderError extends DuroxideError {
+  static {
+    markErrors(this, "ProviderError");
+  }
   override readonly name = "ProviderError";
 
   constructor(

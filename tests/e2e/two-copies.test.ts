@@ -80,3 +80,68 @@ test("F14 a copy that cannot work together with the other says so", async () => 
   expect(() => new second.Client(store)).toThrow(/another copy of duroxide-ts/);
   await store.close();
 });
+
+test("F14 each copy knows the errors of the other by their class", async () => {
+  const store = await first.SqliteProvider.inMemory();
+  const charge = first.defineActivity("Charge", () => {
+    throw new Error("card declined");
+  });
+  const pay = second.defineOrchestration("Pay", async (ctx) => {
+    const timer = ctx.scheduleTimer("1h");
+    timer.cancel("enough");
+    const canceled = await timer.settled();
+    const charged = await ctx.scheduleActivity("Charge").settled();
+    return [canceled, charged].map(
+      (end) =>
+        end.status === "rejected" && [
+          end.reason instanceof second.DuroxideError,
+          end.reason instanceof second.CanceledError,
+          end.reason instanceof second.ActivityError,
+        ],
+    );
+  });
+  const slow = second.defineOrchestration("Slow", async (ctx) => ctx.scheduleTimer("1h"));
+  const runtime = await first.Runtime.start({
+    store,
+    activities: [charge],
+    orchestrations: [pay, slow],
+    logger: first.silentLogger,
+  });
+  const client = new first.Client(store);
+  expect(await (await client.startOrchestration("pay", pay)).result()).toEqual([
+    [true, true, false],
+    [true, false, true],
+  ]);
+  const waiting = (await client.startOrchestration("slow", slow)).result({ timeout: 1 });
+  await expect(waiting).rejects.toBeInstanceOf(second.TimeoutError);
+  await runtime.shutdown();
+  await store.close();
+});
+
+test("F14 each class of errors is told apart, in the other copy and from what users make of it", () => {
+  const classes = Object.entries(first).filter(
+    (entry): entry is [keyof typeof first, typeof first.DuroxideError] =>
+      typeof entry[1] === "function" &&
+      ((entry[1] as unknown) === first.DuroxideError ||
+        Object.getPrototypeOf(entry[1]) === first.DuroxideError),
+  );
+  expect(classes.length).toBeGreaterThan(15);
+  for (const [name] of classes) {
+    const prototype = (second[name] as typeof first.DuroxideError).prototype;
+    const error: unknown = Object.create(prototype);
+    const known = classes.filter(([, errorClass]) => error instanceof errorClass);
+    expect(known.map(([known]) => known)).toEqual(
+      name === "DuroxideError" ? [name] : expect.arrayContaining([name, "DuroxideError"]),
+    );
+    expect(known).toHaveLength(name === "DuroxideError" ? 1 : 2);
+  }
+
+  class Declined extends first.NonRetryableError {}
+  const declined: unknown = new Declined("no");
+  expect(declined).toBeInstanceOf(Declined);
+  expect(declined).toBeInstanceOf(second.NonRetryableError);
+  expect(new second.NonRetryableError("no")).not.toBeInstanceOf(Declined);
+  expect(new first.NonRetryableError("no")).not.toBeInstanceOf(Declined);
+  for (const value of [undefined, null, "text", 1, {}, new Error("x")])
+    expect(value instanceof first.DuroxideError).toBe(false);
+});
