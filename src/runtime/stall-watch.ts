@@ -1,18 +1,19 @@
 /**
- * Notices that the event loop of this process does not turn: a small thread of its own counts.
+ * Notices that the event loop of this thread, mostly the main one, does not turn: a small thread of its
+ * own counts.
  *
  * Boundary: reports to standard error, notes the turn in the store (`stall-note.ts`), and ends the
  * process where that is asked for. What becomes of the work is decided by other processes, when the
  * lease of this one ends.
  *
- * I1. One thread per process, for all runtimes of all copies of this package, from the first runtime on;
- *     it keeps no process alive, and costs a timer in each thread.
+ * I1. One watching thread for each thread that has runtimes, for those of all copies of this package, from
+ *     the first one on; it keeps no process alive, and costs a timer in each thread.
  * I2. Turns and activities cost nothing more: what the process is doing is asked for in a stall only.
  * I3. A turn is noted before another process may take this one over: that is two thirds of a lease after
  *     the last turn of the loop at the earliest, as leases are renewed three times.
  */
 
-import { Worker } from "node:worker_threads";
+import { threadId, Worker } from "node:worker_threads";
 
 import { host } from "../foundation/host.ts";
 import { takeStack } from "../foundation/stack.ts";
@@ -103,7 +104,13 @@ class StallWatch {
     if (this.#thread !== undefined) return;
     this.#cells[Cell.isEnding] = 0;
     const { buffer: shared } = this.#cells;
-    const workerData = { shared, cell: Cell, describeKey: DESCRIBE_KEY, exitCode: STALL_EXIT_CODE };
+    const workerData = {
+      shared,
+      cell: Cell,
+      describeKey: DESCRIBE_KEY,
+      exitCode: STALL_EXIT_CODE,
+      threadId,
+    };
     try {
       this.#thread = new Worker(THREAD_SOURCE, {
         eval: true,
@@ -145,7 +152,7 @@ function withoutInspector(stack: string | undefined): string | undefined {
     .join("\n");
 }
 
-/** Whether a debugger may stop the main thread, so that standing still says nothing. */
+/** Whether a debugger may stop this thread, so that standing still says nothing; of a main thread only. */
 function isDebugged(): boolean {
   try {
     return process.getBuiltinModule("node:inspector").url() !== undefined;
@@ -158,5 +165,5 @@ function isDebugged(): boolean {
 const shared = globalThis as Record<symbol, StallWatch | undefined>;
 const KEY = Symbol.for(DESCRIBE_KEY);
 
-/** The one of this process. */
+/** The one of this thread. */
 export const stallWatch: StallWatch = (shared[KEY] ??= new StallWatch());

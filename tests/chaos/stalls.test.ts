@@ -40,8 +40,11 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     await clear();
   });
 
-  async function startWorker(onStall: "report" | "exit", leaseMs = LEASE_MS): Promise<Worker> {
-    const child = fork(WORKER, [place, onStall, String(leaseMs)], {
+  async function startWorker(
+    onStall: "report" | "exit",
+    { leaseMs = LEASE_MS, thread = "main" }: { leaseMs?: number; thread?: "main" | "worker" } = {},
+  ): Promise<Worker> {
+    const child = fork(WORKER, [place, onStall, String(leaseMs), thread], {
       execArgv: ["--import", "tsx", "--conditions=@duroxide-ts/source"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
@@ -49,7 +52,10 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
     const worker = { process: child, exited: once(child, "exit"), errors: () => errors };
     workers.push(worker);
-    await Promise.race([once(child, "message"), worker.exited]);
+    const ended = worker.exited.then(() => {
+      throw new Error(worker.errors());
+    });
+    await Promise.race([once(child, "message"), ended]);
     return worker;
   }
 
@@ -70,8 +76,7 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       // A machine that is short of time may have stood still before, for another reason.
       const report = /has not turned for \d+ ms: the code of instance "loop" does not come back/;
       await eventually(() => report.test(worker.errors()));
-      // Between two steps of a chain of promises there is no line to be had.
-      if (name === "Spins") expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
+      expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
       expect(worker.process.exitCode).toBeNull();
     },
   );
@@ -79,7 +84,7 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
   test.each(["Spins", "Yields"])(
     "F58 an orchestration that %s for ever is parked after it has blocked a worker, others go on",
     async (name) => {
-      await Promise.all([1, 2, 3].map(() => startWorker("report", SHORT_LEASE_MS)));
+      await Promise.all([1, 2, 3].map(() => startWorker("report", { leaseMs: SHORT_LEASE_MS })));
       // What a worker frees a lease after its start, for the sake of new code, it has freed then.
       await eventually(async () => {
         const nodes = await store.listNodes();
@@ -106,6 +111,35 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
     await startLoop("Spins");
     expect(await worker.exited).toEqual([70, null]);
     expect(worker.errors()).toContain("ending the process");
+    expect(worker.errors()).not.toContain("debugger");
+  });
+
+  test.each(["Spins", "Yields"])(
+    "F58 an orchestration in a worker thread that %s for ever is reported, and parked by another process",
+    async (name) => {
+      const worker = await startWorker("report", { leaseMs: SHORT_LEASE_MS, thread: "worker" });
+      await startLoop(name);
+      const report =
+        /loop of worker thread \d+ of process \d+ has not turned for \d+ ms: the code of instance "loop" does not/;
+      await eventually(() => report.test(worker.errors()));
+      expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
+      await startWorker("report", { leaseMs: SHORT_LEASE_MS });
+      await eventually(async () => {
+        const status = await client.getOrchestrationStatus("loop");
+        return "blocked" in status && status.blocked?.code === "turn_stalled";
+      });
+      await client.startOrchestration("other", "Echoes");
+      const status = await client.waitForOrchestration("other", LIMIT);
+      expect(status).toMatchObject({ status: "Completed", output: "echo" });
+    },
+  );
+
+  test("F58 onStall: exit in a worker thread ends the process with status 70", async () => {
+    const worker = await startWorker("exit", { thread: "worker" });
+    await startLoop("Spins");
+    expect(await worker.exited).toEqual([70, null]);
+    expect(worker.errors()).toMatch(/instance "loop" does not come back; .*; ending the process/);
+    expect(worker.errors()).not.toContain("debugger");
   });
 
   test("F58 an activity that blocks is reported, and its result counts", async () => {
