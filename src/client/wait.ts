@@ -19,6 +19,7 @@ import { InstanceNotFoundError } from "./errors.ts";
 import { describeKey } from "./key-values.ts";
 import { KeyWatch } from "./key-watch.ts";
 import { Run } from "./run.ts";
+import { describeStanding } from "./standing.ts";
 import { hasEnded, toStatus, type FinishedStatus, type KnownStatus } from "./status.ts";
 
 export interface WaitOptions {
@@ -134,7 +135,7 @@ async function untilCreated(
   return { ...limits, timeoutMs: Math.max(0, leftMs) };
 }
 
-/** Says where the instance stands: one that is blocked does not go on by itself. */
+/** Says where the instance stands, and what is missing for it to go on. */
 async function withStatus(connection: Connection, run: Run, error: unknown): Promise<never> {
   if (!(error instanceof TimeoutError)) throw error;
   const { instanceId } = run;
@@ -144,20 +145,12 @@ async function withStatus(connection: Connection, run: Run, error: unknown): Pro
   const [row] = rows;
   if (row === undefined) throw notFound(connection, instanceId);
   run.assertOwn(row);
-  throw toTimeout(error, row);
-}
-
-function toTimeout(
-  { message, details }: TimeoutError,
-  { instanceId, status, blocked }: InstanceRow,
-): TimeoutError {
-  const [what = ""] = message.split("; ", 1);
-  const state =
-    blocked === undefined
-      ? `${status}; it goes on, wait again`
-      : `${status} and blocked, ${blocked.code}: ${blocked.message}`;
-  const facts = { ...(details as object), instanceId, status, blocked };
-  return new TimeoutError(`${what} and it is ${state}`, facts);
+  const { status, blocked } = row;
+  const what = error.message.replace(/; wait again$/, "");
+  const limits = error.details as { readonly timeoutMs: number };
+  const standing = await describeStanding(connection.hub, row, limits.timeoutMs === 0);
+  const facts = { ...limits, instanceId, status, blocked };
+  throw new TimeoutError(`${what} and it is ${standing}`, facts);
 }
 
 interface RowWait {

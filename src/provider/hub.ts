@@ -21,6 +21,7 @@ import type {
   BlockedReason,
   DeliveredMessage,
   InstanceKey,
+  NodeCode,
   Provider,
   StartRequest,
   TimerKey,
@@ -32,6 +33,8 @@ import type {
 export interface LocalRuntime {
   /** Whether turns are under way that will soon add operations. */
   readonly isGathering: boolean;
+  /** The code that it has; absent: code for everything. */
+  readonly code?: NodeCode | undefined;
   /**
    * Starts an instance with its first turn in one commit.
    *
@@ -122,6 +125,11 @@ export class StoreHub {
     return () => {
       this.#runtimes.delete(runtime);
     };
+  }
+
+  /** The code of each runtime of this process. */
+  localCode(): readonly (NodeCode | undefined)[] {
+    return [...this.#runtimes].map(({ code }) => code);
   }
 
   /** Makes every runtime of this process query for work: stores do not notify of own commits. */

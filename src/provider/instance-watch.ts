@@ -233,7 +233,7 @@ function limitWait<T>(deferred: Deferred<T>, limits: WatchLimits): () => void {
       : new Timer(timeoutMs, () => {
           deferred.reject(
             new TimeoutError(
-              `Cannot wait longer for ${subject}: ${timeoutMs} ms have passed; it goes on, wait again`,
+              `Cannot wait longer for ${subject}: ${timeoutMs} ms have passed; wait again`,
               { timeoutMs },
             ),
           );

@@ -276,7 +276,10 @@ export class ActivityDispatcher {
     if (definition === undefined) {
       const near = nearestOf(claimed.name, settings.activities.names());
       const hint = near === undefined ? "" : `, did you mean "${near}"?`;
-      void this.#bounce(claimed, `this runtime does not know it${hint}`);
+      void this.#bounce(
+        claimed,
+        `this runtime does not know it${hint}; register it, or start a runtime that does`,
+      );
       return undefined;
     }
     nodes.noteWork();
@@ -315,7 +318,8 @@ export class ActivityDispatcher {
       settings.logger.log("debug", "An activity ended after its signal was aborted", fields);
       if (run.isResultWanted && end.kind === "completed") void land(run.claimed, end); // (I3)
     } else if (isOutcome) onOutcome(run.claimed, end);
-    else if (end.kind === "unreadable") void this.#bounce(run.claimed, end.reason);
+    else if (end.kind === "unreadable")
+      void this.#bounce(run.claimed, `${end.reason}; trying again later`);
     else if (end.kind === "refused") void this.#retry(run.claimed, end.reason);
     this.#useKeptSlot();
     this.#runWaiting();
@@ -367,15 +371,11 @@ export class ActivityDispatcher {
   /** (Design: a missing handler is the deployment's fault; the activity waits for a fitting runtime.) */
   async #bounce(claimed: ClaimedActivity, reason: string): Promise<void> {
     const delayMs = this.#backoff.nextDelayMs(claimed.name);
-    this.#parts.settings.logger.log(
-      "warn",
-      `Cannot run activity "${claimed.name}": ${reason}; trying again later`,
-      {
-        instanceId: claimed.instanceId,
-        activityId: claimed.claim.activityId,
-        delayMs,
-      },
-    );
+    this.#parts.settings.logger.log("warn", `Cannot run activity "${claimed.name}": ${reason}`, {
+      instanceId: claimed.instanceId,
+      activityId: claimed.claim.activityId,
+      delayMs,
+    });
     await this.#release(claimed.claim, delayMs);
   }
 

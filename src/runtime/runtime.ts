@@ -157,6 +157,7 @@ export class Runtime implements AsyncDisposable {
       get isGathering() {
         return turnLoop.isBusy;
       },
+      code: toNodeCode(this.#settings),
       tryStart: context.bind(
         (request: StartRequest, retryMs: number): Promise<WriteOutcome> | undefined =>
           this.#orchestrations.tryStart(request, retryMs),
