@@ -26,6 +26,7 @@ import { Execution } from "../replay/execution.ts";
 import { GUARD_MODES, type GuardMode } from "../replay/guards.ts";
 import { startTurn, type TurnResult } from "../replay/turn.ts";
 import { guardNodeCrypto } from "../runtime/crypto-guards.ts";
+import { assertOrchestration, assertTestHistory } from "./test-history.ts";
 
 type Loose<E> = E extends HistoryEvent
   ? E extends { readonly kind: "OrchestrationStarted" }
@@ -86,6 +87,8 @@ const door = new OptionDoor("Cannot run a turn");
  *   what this turn received
  * @param orchestration - A definition, or the function of one
  * @throws NondeterminismError when the code does not do what the history says
+ * @throws UsageError `invalid_argument` for a history that no orchestration can have written, or that is
+ *   of another one
  */
 export async function runTurn<In, Out>(
   history: readonly TestEvent[],
@@ -95,10 +98,12 @@ export async function runTurn<In, Out>(
   options: RunTurnOptions = {},
 ): Promise<RunTurnResult<Out>> {
   assertKnownOptions(options, RUN_TURN_OPTIONS, "runTurn");
+  assertOrchestration(orchestration);
   const definition: OrchestrationDefinition<In, Out> =
     typeof orchestration === "function"
       ? defineOrchestration("test", orchestration)
       : orchestration;
+  assertTestHistory(history, typeof orchestration === "function" ? undefined : definition.name);
   guardNodeCrypto();
   const nowMs = options.nowMs ?? 0;
   const recordedCount = history.findLastIndex((event) => !ARRIVALS.includes(event.kind)) + 1;

@@ -44,7 +44,7 @@ async function messageInside(call: (ctx: Record<string, Loose>) => unknown): Pro
     await call(ctx as unknown as Record<string, Loose>);
   });
   const result = await runTurn(
-    [{ kind: "OrchestrationStarted", name: "Program" } as never],
+    [{ kind: "OrchestrationStarted", eventId: 1, name: "Program" }],
     program,
   );
   return JSON.stringify(result);

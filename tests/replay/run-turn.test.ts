@@ -162,4 +162,72 @@ describe("runTurn()", () => {
     );
     expect(output).toEqual({ kind: "completed", value: [41, 5_000, 1] });
   });
+
+  const scheduled: TestEvent = {
+    kind: "ActivityScheduled",
+    eventId: 2,
+    name: "Greet",
+    input: "World",
+  };
+  const done = { kind: "ActivityCompleted", eventId: 3, sourceEventId: 2, result: "" };
+  const failure = { category: "application", code: "x", name: "Error" };
+  test.each([
+    ["an entry that is none", [started, null], "entry 1 of the history is no event"],
+    [
+      "a misspelt kind",
+      [started, scheduled, { ...done, kind: "ActivityComplete" }],
+      'event 3 has the unknown kind "ActivityComplete"; did you mean "ActivityCompleted"?',
+    ],
+    [
+      "a misspelt field",
+      [started, scheduled, { kind: "ActivityFailed", eventId: 3, sourceEventId: 2, error: {} }],
+      "event 3 (ActivityFailed) has the unknown field `error`; it may have kind, eventId, timestampMs, sourceEventId, failure",
+    ],
+    [
+      "a field that is left out",
+      [started, scheduled, { kind: "ActivityFailed", eventId: 3, sourceEventId: 2 }],
+      "event 3 (ActivityFailed) has no `failure`",
+    ],
+    [
+      "a failure without a message",
+      [started, scheduled, { kind: "ActivityFailed", eventId: 3, sourceEventId: 2, failure }],
+      "`failure` of event 3 (ActivityFailed) has no `message`",
+    ],
+    [
+      "a field of another type",
+      [started, { ...scheduled, name: 5 }],
+      "`name` of event 2 (ActivityScheduled) is a value of type number; give a string",
+    ],
+    [
+      "an event id twice",
+      [started, { ...scheduled, eventId: 1 }],
+      "event 1 (ActivityScheduled) follows event 1",
+    ],
+    ["no event id", [started, { kind: "TimerFired" }], "entry 1 of the history has no `eventId`"],
+    ["another first event", [scheduled], "does not begin with OrchestrationStarted"],
+    ["no event", [], "does not begin with OrchestrationStarted"],
+    [
+      "another orchestration's name",
+      [{ ...started, name: "bye" }],
+      'the history is of orchestration "bye", not of "hello"',
+    ],
+  ])("F45 refuses a history with %s", async (_, history, message) => {
+    await expect(runTurn(history as TestEvent[], hello)).rejects.toMatchObject({
+      code: "invalid_argument",
+      message: expect.stringContaining(`Cannot run a turn: `) as string,
+    });
+    await expect(runTurn(history as TestEvent[], hello)).rejects.toThrow(message);
+  });
+
+  test("F45 refuses swapped arguments, and a definition of another kind", async () => {
+    await expect(runTurn(hello as never, [started] as never)).rejects.toThrow(
+      "Cannot run a turn: the orchestration is a value of type object; pass what defineOrchestration() returned",
+    );
+    await expect(runTurn(hello as never, hello)).rejects.toThrow(
+      "the history is a value of type object; pass runTurn(history, orchestration)",
+    );
+    await expect(runTurn([started], greet as never)).rejects.toThrow(
+      "the orchestration is a definition of kind activity",
+    );
+  });
 });
