@@ -10,6 +10,8 @@
 
 import { isError } from "../foundation/is-error.ts";
 
+import { hasNoDescriptors } from "../foundation/free-descriptors.ts";
+
 /** Why a package cannot be loaded. */
 export interface LoadFailure {
   /** To be put after "Cannot ...: ", with the remedy. */
@@ -36,6 +38,8 @@ export async function loadInstalled<T>(
   load: () => Promise<T>,
   loadFromProgram: (name: string) => unknown = requireFromProgram,
 ): Promise<LoadedPackage<T>> {
+  // Node remembers for good what it could not read then, and calls the package missing ever after.
+  if (hasNoDescriptors()) return { kind: "failed", failure: noDescriptors(name) };
   try {
     return { kind: "loaded", module: await load() };
   } catch (first) {
@@ -74,6 +78,11 @@ function findOwnFile(): string | undefined {
 function requireFromProgram(name: string): unknown {
   const { createRequire } = process.getBuiltinModule("node:module");
   return createRequire(process.argv[1] ?? `${process.cwd()}/`)(name) as unknown;
+}
+
+function noDescriptors(name: string): LoadFailure {
+  const reason = `"${name}" cannot be loaded now: this process has no free file descriptors; close files and sockets, or raise their limit (\`ulimit -n\`), and try again`;
+  return { reason, retryable: true, cause: undefined };
 }
 
 function explain(name: string, first: unknown, second: unknown): LoadFailure {

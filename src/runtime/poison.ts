@@ -25,8 +25,8 @@ export function trialFrom(crashesMax: number): number {
 export function instancePoison(claimed: ClaimedInstance, crashesMax: number): Failure {
   return {
     ...poison(
-      `Cannot run instance "${claimed.instanceId}": ${claimed.crashes} turns in a row ended their process ` +
-        `(most ${crashesMax}); find out why`,
+      `Cannot run instance "${claimed.instanceId}": ${claimed.crashes} turns in a row ended their process or ` +
+        `thread (most ${crashesMax}); find out why`,
     ),
     data: { messages: claimed.messages.map((message) => message.body.slice(0, 1000)) },
   };
@@ -35,7 +35,7 @@ export function instancePoison(claimed: ClaimedInstance, crashesMax: number): Fa
 /** How an activity ends whose every trial has ended its process. */
 export function activityPoison(claimed: ClaimedActivity, crashesMax: number): Failure {
   return poison(
-    `Cannot run activity "${claimed.name}": it ended its process ${claimed.crashes} times ` +
+    `Cannot run activity "${claimed.name}": it ended its process or thread ${claimed.crashes} times ` +
       `(most ${crashesMax}); find out why`,
   );
 }

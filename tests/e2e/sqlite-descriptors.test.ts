@@ -31,4 +31,18 @@ describe.runIf(process.platform !== "win32")("a process without free file descri
       });
     },
   );
+
+  test("F56 learns so when nothing is loaded yet, and loads it later", async () => {
+    const file = join(temporaryFolder(), "store.db");
+    const command = 'ulimit -n 256; exec "$0" --import tsx --conditions=@duroxide-ts/source "$@"';
+    const args = ["-c", command, process.execPath, PROGRAM, file, "unloaded"];
+    const { stdout } = await promisify(execFile)("sh", args);
+    expect(JSON.parse(stdout)).toEqual({
+      without: expect.objectContaining({
+        retryable: true,
+        message: expect.stringContaining("this process has no free file descriptors") as string,
+      }) as unknown,
+      after: "opened",
+    });
+  });
 });

@@ -22,6 +22,13 @@ describe("SqliteProvider.open()", () => {
   test.each<[unknown, string]>([
     ["sqlite::memory:", 'use ":memory:" or SqliteProvider.inMemory()'],
     ["file::memory:?cache=shared", 'use ":memory:" or SqliteProvider.inMemory()'],
+    [" :memory:", 'use ":memory:" or SqliteProvider.inMemory()'],
+    [":MEMORY:", 'use ":memory:" or SqliteProvider.inMemory()'],
+    ["jdbc:sqlite:app.db", 'pass the path alone, such as "app.db"'],
+    ["better-sqlite3:app.db", 'pass the path alone, such as "app.db"'],
+    ["app.db?mode=ro", 'pass the path alone, such as "app.db"'],
+    ["app.db\n", 'begins or ends with white space; pass "app.db"'],
+    [" app.db", 'begins or ends with white space; pass "app.db"'],
     ["sqlite:app.db", 'pass the path alone, such as "app.db"'],
     ["sqlite://data/app.db?mode=rwc", 'pass the path alone, such as "data/app.db"'],
     ["sqlite:///srv/app.db", 'pass the path alone, such as "/srv/app.db"'],

@@ -8,7 +8,7 @@ import { UsageError } from "../../foundation/errors.ts";
 export const MEMORY = ":memory:";
 
 /** Of connection strings; other files may well have a colon in their names. */
-const SCHEME = /^(?:(?:file|libsql|sqlite3?):|[a-z][a-z\d+.-]+:\/\/)/i;
+const SCHEME = /^(?:(?:better-sqlite3|file|jdbc:sqlite|libsql|sqlite3?):|[a-z][a-z\d+.-]+:\/\/)/i;
 const SHOWN_MAX = 200;
 
 /**
@@ -24,10 +24,25 @@ export function parseFileName(file: unknown): string {
   }
   if (file === "") throw refused('its name is empty; pass a path such as "app.db"');
   if (file.includes("\0")) throw refused("its name has a NUL character in it; pass a path");
+  if (file.trim().toLowerCase() === MEMORY && file !== MEMORY) {
+    throw refused(`${quote(file)} is no path; use "${MEMORY}" or SqliteProvider.inMemory()`);
+  }
+  if (file !== file.trim()) {
+    throw refused(`${quote(file)} begins or ends with white space; pass ${quote(file.trim())}`);
+  }
   const scheme = SCHEME.exec(file)?.[0];
-  if (scheme === undefined) return file;
+  if (scheme === undefined) return assertNoParameters(file);
   if (/^file:\/\//i.test(file) && URL.canParse(file)) return fromUrl(new URL(file));
   throw refused(`${quote(file)} is no path; ${toHint(file, scheme)}`);
+}
+
+/** Such as `?mode=ro`; other question marks may well be part of a name. */
+function assertNoParameters(file: string): string {
+  const found = /^(.+)\?[a-z_]+=[^/\\]*$/i.exec(file);
+  if (found === null) return file;
+  throw refused(
+    `${quote(file)} has parameters, which mean nothing here; pass the path alone, such as ${quote(found[1] ?? "")}`,
+  );
 }
 
 function fromUrl(url: URL): string {
@@ -54,7 +69,7 @@ function toHint(file: string, scheme: string): string {
     .slice(scheme.length)
     .replace(/^\/\//, "")
     .replace(/[?#].*$/, "");
-  if (!/^(?:file|libsql|sqlite)/i.test(scheme)) return 'pass a path such as "app.db"';
+  if (!/^(?:better|file|jdbc|libsql|sqlite)/i.test(scheme)) return 'pass a path such as "app.db"';
   return `pass the path alone, such as ${quote(path || "app.db")}`;
 }
 

@@ -12,6 +12,7 @@ import { accessSync, constants, realpathSync, statSync, type Stats } from "node:
 import { dirname, resolve } from "node:path";
 
 import type { UsageError } from "../../foundation/errors.ts";
+import { hasNoDescriptors } from "../../foundation/free-descriptors.ts";
 import { ProviderError } from "../../provider/errors.ts";
 import { findBinding } from "./binding.ts";
 import { Connection, openDatabase, type SqliteBinding, type SqliteDatabase } from "./driver.ts";
@@ -21,7 +22,7 @@ import { type Pages, readPagesOf } from "./file-size.ts";
 import { checkSchema, migrate, notOurs } from "./migrate.ts";
 import { abandon, disconnect, FileOpening, noteOpen } from "./open-files.ts";
 import type { StoreSettings } from "./options.ts";
-import { isNotDatabase, resultCodeOf, toProviderError } from "./store-errors.ts";
+import { CannotOpenError, isNotDatabase, resultCodeOf, toProviderError } from "./store-errors.ts";
 import { waitWhileBusy } from "./busy.ts";
 
 /**
@@ -48,8 +49,11 @@ export interface OpenStore {
 
 /** @throws ProviderError each `store_...` code, `sqlite_binding_missing` */
 export async function openStore(file: string, settings: StoreSettings): Promise<OpenStore> {
-  const binding = settings.binding ?? (await findBinding());
   const subject = `store "${file.slice(0, 1_000)}"`;
+  if (file !== MEMORY && hasNoDescriptors()) {
+    throw toProviderError(new CannotOpenError(), "open", subject);
+  }
+  const binding = settings.binding ?? (await findBinding());
   const opening = { settings, subject };
   try {
     if (file === MEMORY) {

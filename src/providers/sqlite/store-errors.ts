@@ -5,9 +5,8 @@
  * exception is a binding that forgets the number, see {@link resultCodeOf}.
  */
 
-import { readdirSync } from "node:fs";
-
 import { UsageError } from "../../foundation/errors.ts";
+import { hasNoDescriptors } from "../../foundation/free-descriptors.ts";
 import { ProviderError, type ProviderErrorCode } from "../../provider/errors.ts";
 
 const BUSY = 5;
@@ -147,6 +146,11 @@ export class BusyError extends Error {
   readonly errcode: number = BUSY;
 }
 
+/** Thrown where SQLite is not asked because it could not open the file. */
+export class CannotOpenError extends Error {
+  readonly errcode: number = CANTOPEN;
+}
+
 /** Whether waiting for another connection helps. */
 export function isBusy(error: unknown): boolean {
   const primary = primaryCodeOf(error);
@@ -181,6 +185,7 @@ export function toProviderError(
   if (error instanceof ProviderError || error instanceof UsageError) return error;
   const resultCode = resultCodeOf(error);
   const primary = primaryCodeOf(error) ?? -1;
+  // SQLite does not say why it could not open a file.
   const isShort = primary === CANTOPEN && hasNoDescriptors();
   const known = VERDICTS[primary === LOCKED ? BUSY : primary] ?? UNKNOWN;
   const verdict = isShort ? NO_DESCRIPTORS : known;
@@ -193,17 +198,6 @@ export function toProviderError(
       ...(resultCode !== undefined && { details: { resultCode } }),
     },
   );
-}
-
-/** SQLite does not say why it could not open a file: reading any folder needs a descriptor, too. */
-function hasNoDescriptors(): boolean {
-  try {
-    readdirSync("/");
-    return false;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === "EMFILE" || code === "ENFILE";
-  }
 }
 
 function primaryCodeOf(error: unknown): number | undefined {
