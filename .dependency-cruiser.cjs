@@ -71,11 +71,15 @@ module.exports = {
     },
     {
       name: "machine-only-at-the-edge",
-      comment: `Only ${machineRooms.join(", ")} and the async context may use what is built into Node`,
+      comment: `Only ${machineRooms.join(", ")} the async context and the search for free descriptors may use what is built into Node`,
       severity: "error",
       from: {
         path: "^src/",
-        pathNot: [unitTest, ...anyOf(machineRooms), "^src/foundation/async-context\\.ts$"],
+        pathNot: [
+          unitTest,
+          ...anyOf(machineRooms),
+          "^src/foundation/(async-context|free-descriptors)\\.ts$",
+        ],
       },
       to: { dependencyTypes: ["core"] },
     },

@@ -8,9 +8,8 @@
  * Boundary: knows no package by name, and nothing of stores.
  */
 
-import { isError } from "../foundation/is-error.ts";
-
 import { hasNoDescriptors } from "../foundation/free-descriptors.ts";
+import { isError } from "../foundation/is-error.ts";
 
 /** Why a package cannot be loaded. */
 export interface LoadFailure {
