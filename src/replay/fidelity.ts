@@ -5,6 +5,7 @@
 
 import { describeEvent } from "../history/describe.ts";
 import type { EncodedValue, RecordedEvent, TerminalEvent } from "../history/event.ts";
+import { CANCELED } from "../history/failure.ts";
 import { NondeterminismError } from "../orchestration/errors.ts";
 import { describeAction } from "./action.ts";
 import { foreignAwait, mismatch } from "./divergence.ts";
@@ -51,6 +52,8 @@ function assertSameEnd(
   recorded: TerminalEvent<EncodedValue>,
   isStopped: boolean,
 ): void {
+  // It may have been ended without its code, before its first turn or while it was parked.
+  if (recorded.kind === "OrchestrationFailed" && recorded.failure.code === CANCELED) return;
   const { end, actions, lastSource, instanceId } = execution;
   const extra = actions.peek();
   if (extra !== undefined) {

@@ -46,6 +46,27 @@ describe("runTurn()", () => {
     ]);
   });
 
+  test.each([true, false])(
+    "F26 a history that was ended before its first turn gives that (by cancelInstance: %s)",
+    async (isCanceled) => {
+      const canceled: TestEvent[] = isCanceled
+        ? [{ kind: "OrchestrationCancelRequested", eventId: 2, reason: "not needed" }]
+        : [];
+      const failure = {
+        category: "application",
+        code: "canceled",
+        name: "OrchestrationCanceledError",
+        message: "not needed",
+        retryable: false,
+      } as const;
+      const end: TestEvent = { kind: "OrchestrationFailed", eventId: isCanceled ? 3 : 2, failure };
+      const { output, actions, history } = await runTurn([started, ...canceled, end], hello);
+      expect(output).toEqual({ kind: "canceled", reason: "not needed" });
+      expect(actions).toEqual([]);
+      expect(history).toHaveLength(isCanceled ? 3 : 2);
+    },
+  );
+
   test("F26 a finished history gives how it ended: every kind of end", async () => {
     const ends: readonly (readonly [(ctx: OrchestrationContext) => unknown, TestEvent[]])[] = [
       [() => ({ n: 7 }), []],
