@@ -48,7 +48,9 @@ export class Reception {
       return runner.abort(resident, readableItems(claimed), instancePoison(claimed, crashesMax));
     }
     const hasBegun = claimed.row.status !== "Pending";
-    if (cause === undefined && hasBegun) return resident;
+    // What is parked may end without its code, which would only park it again.
+    const mayEnd = !hasBegun || claimed.row.blocked !== undefined;
+    if (cause === undefined && !mayEnd) return resident;
     const items = readableItems(claimed);
     const canceled = findCancel(items);
     if (canceled !== undefined) return runner.abort(resident, items, canceled);

@@ -36,6 +36,7 @@ import type { ActivityDispatcher } from "./activity-dispatcher.ts";
 import { toConsumed, type InboxItem } from "./inbox.ts";
 import type { RuntimeSettings } from "./options.ts";
 import { logInstanceFailure } from "./failure-log.ts";
+import { wakeForCancel } from "./parked-cancel.ts";
 import { Parking, toReason } from "./parking.ts";
 import { logRefusedStarts } from "./refused-start-log.ts";
 import type { Resident } from "./resident.ts";
@@ -153,8 +154,10 @@ export class TurnRunner {
     items: readonly InboxItem[],
     divergence: Divergence,
   ): Promise<Fate> {
-    const canceled = findCancel(items);
-    if (canceled !== undefined) return this.abort(resident, items, canceled);
+    // A cancellation that came during the turn does not wait for the next try.
+    const all = [...items, ...resident.inbox.take()];
+    const canceled = findCancel(all);
+    if (canceled !== undefined) return this.abort(resident, all, canceled);
     const isStalled = divergence.code === "turn_stalled"; // Not what the policy is about.
     if (isStalled || this.#parts.settings.nondeterminism === "park") {
       const blocked = toReason(divergence, this.#parts.hub.provider.nowMs());
@@ -162,14 +165,14 @@ export class TurnRunner {
         eventId: divergence.eventId,
         source: divergence.source,
       });
-      return this.handBack(resident, items, blocked);
+      return this.handBack(resident, all, blocked);
     }
     const failure = toFailure(
       new NondeterminismError(divergence),
       divergence.code,
       "configuration",
     );
-    return this.abort(resident, items, failure);
+    return this.abort(resident, all, failure);
   }
 
   /** Ends the instance without its code. */
@@ -306,6 +309,7 @@ export class TurnRunner {
     blocked?: BlockedReason,
   ): Promise<Fate> {
     const { hub } = this.#parts;
+    const { instanceId, runId } = resident;
     const left = [...items, ...resident.inbox.take()];
     const delayMs = blocked === undefined ? 0 : this.#parking.delayOf(resident.instanceId, blocked);
     const visibleAtMs = hub.provider.nowMs() + delayMs;
@@ -320,6 +324,8 @@ export class TurnRunner {
       hub.insist(release), // (I5)
     ]);
     resident.isHeld = false;
+    if (blocked !== undefined)
+      await wakeForCancel(hub, { instanceId, runId: runId === "" ? undefined : runId });
     hub.watch.notify(resident.instanceId); // It is parked now, or its end may come from elsewhere.
     return "handedBack";
   }
