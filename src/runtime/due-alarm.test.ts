@@ -44,7 +44,7 @@ test("what is due already rings at once", async () => {
 });
 
 test("far times neither ring early nor never", async () => {
-  const farMs = 3 * 86_400_000 + 12_345;
+  const farMs = 3 * 3_600_000 + 12_345; // More than ten thousand readings of the clock.
   alarm.note(START + farMs);
   await vi.advanceTimersByTimeAsync(farMs - 1);
   expect(rings).toEqual([]);

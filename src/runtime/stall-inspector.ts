@@ -9,6 +9,8 @@
  * N3. A process that ends with a session open prints a line about debuggers: the session is closed first.
  *     A main thread that does not come back is stopped by a `debugger` statement before the call that ends
  *     the process; closing the session lets it go on.
+ * N4. No command steps: V8 ends the process when a step is asked for that another session (that of a
+ *     second runtime in the process) has resumed meanwhile. Resuming and pausing are refused instead.
  */
 
 /** Defines `ask`, `die` and `disconnect`; needs `threadId`, `describeKey` and `exitCode`. */
@@ -17,6 +19,7 @@ const ANSWER_MS = 2000;
 const RESUME_MS = 50;
 let session;
 let onPaused = () => {};
+let onResumed = () => {};
 const ignore = () => {};
 
 function connect() {
@@ -40,6 +43,7 @@ if (threadId === 0) connect(); // (N1)
 function attach(onAttached, onDebugged) {
   if (threadId === 0) {
     session.on("Debugger.paused", onPaused);
+    session.on("Debugger.resumed", onResumed);
     onAttached((method, params = {}, onAnswer = ignore) => session?.post(method, params, onAnswer));
     return;
   }
@@ -60,6 +64,7 @@ function attach(onAttached, onDebugged) {
     if (params.sessionId !== sessionId) return;
     const { id, method, result } = JSON.parse(params.message);
     if (method === "Debugger.paused") onPaused();
+    if (method === "Debugger.resumed") onResumed();
     answers.get(id)?.(null, result);
   });
   const expression = "globalThis.process.getBuiltinModule('node:inspector').url()";
@@ -70,6 +75,7 @@ function attach(onAttached, onDebugged) {
 }
 function detach(post, onDetached) {
   session?.removeListener("Debugger.paused", onPaused);
+  session?.removeListener("Debugger.resumed", onResumed);
   post?.("Debugger.disable");
   if (threadId === 0 || session === undefined) {
     onDetached();
@@ -126,9 +132,12 @@ function ask(onAnswer) {
       const isBetter = known === undefined || described.instanceId !== undefined;
       if (isBetter || described.source !== undefined) known = described;
       // Between two steps of an endless chain of promises: pause again at the next step.
-      if (described.source === undefined && pausesLeft > 0) post("Debugger.stepInto");
+      if (described.source === undefined && pausesLeft > 0) post("Debugger.resume"); // (N4)
       else end(toText(known));
     });
+  };
+  onResumed = () => {
+    if (!isOver) post("Debugger.pause");
   };
   const timer = setTimeout(() => {
     if (known !== undefined) end(toText(known));
