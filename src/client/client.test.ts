@@ -136,7 +136,7 @@ const badRest: readonly Call[] = [
   ["a text as date", "invalid_argument", (c) => c.listInstances({ createdAfter: "today" })],
   ["no valid date", "invalid_argument", (c) => c.listInstances({ createdBefore: new Date("x") })],
   ["null as list options", "invalid_argument", (c) => c.listInstances(null)],
-  ["a cursor of nobody", "store_failed", (c) => c.listInstances({ cursor: "abc" })],
+  ["a cursor of another list", "invalid_argument", (c) => c.listInstances({ cursor: "abc" })],
 ];
 
 describe("bad input", () => {
