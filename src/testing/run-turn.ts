@@ -98,6 +98,7 @@ export async function runTurn<In, Out>(
   options: RunTurnOptions = {},
 ): Promise<RunTurnResult<Out>> {
   assertKnownOptions(options, RUN_TURN_OPTIONS, "runTurn");
+  const guards = door.oneOf("guards", options.guards ?? "error", GUARD_MODES);
   assertOrchestration(orchestration);
   const definition: OrchestrationDefinition<In, Out> =
     typeof orchestration === "function"
@@ -114,7 +115,7 @@ export async function runTurn<In, Out>(
     definition,
     instanceId: instanceIdOf(recorded),
     codec: jsonCodec,
-    guards: door.oneOf("guards", options.guards ?? "error", GUARD_MODES),
+    guards,
     payloadBytesMax: PAYLOAD_BYTES_MAX,
     isExplaining: true,
     keyValues: new Map(

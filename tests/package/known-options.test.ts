@@ -155,6 +155,7 @@ const INTERNAL = [
   "DuroxideErrorOptions",
   "EffectOptions",
   "ExecutionOptions",
+  "FileInPlaceOptions",
   "NodeKeeperOptions",
   "PgPoolOptions",
   "StackOptions",
