@@ -112,7 +112,7 @@ function ask(onAnswer) {
   }
   let post;
   let isOver = false;
-  let pausesLeft = 20;
+  let pausesLeft = 3;
   let known;
   const end = (text) => {
     if (isOver) return;

@@ -51,7 +51,8 @@ export function hooked(
       if (isDead && key in LAST_WORDS) return LAST_WORDS[key];
       const value: unknown = overrides[key] ?? inner[key];
       if (typeof value !== "function") return value;
-      if (isDead && key !== "nowMs") return () => Promise.reject(gone());
+      // Neither asks the store.
+      if (isDead && key !== "nowMs" && key !== "stallNote") return () => Promise.reject(gone());
       return value.bind(inner) as unknown;
     },
   });
