@@ -9,7 +9,6 @@ import { assertKnownOptions, type OptionNames } from "../foundation/known-option
 import { parseDurationMs, type DurationInput } from "../foundation/duration.ts";
 import { UsageError } from "../foundation/errors.ts";
 import { jsonCodec, type Codec } from "../foundation/json.ts";
-import { nameOf } from "./arguments.ts";
 import { assertInstanceId, PAYLOAD_BYTES_MAX } from "../foundation/limits.ts";
 import { guardMethods } from "../foundation/own-object.ts";
 import type { HistoryEvent } from "../history/event.ts";
@@ -21,7 +20,7 @@ import type {
 } from "../orchestration/define.ts";
 import { StoreHub } from "../provider/hub.ts";
 import type { Provider } from "../provider/provider.ts";
-import { assertWholeNumber } from "./arguments.ts";
+import { assertWholeNumber, nameOf } from "./arguments.ts";
 import { withCaller } from "./caller.ts";
 import type { Connection } from "./connection.ts";
 import { OrchestrationHandle } from "./handle.ts";

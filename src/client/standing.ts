@@ -1,8 +1,9 @@
 /**
- * Where an instance stands, for the error that ends a wait: what it waits for, and what is missing.
+ * The standing of an instance, for the error that ends a wait: its open operations, and the registration
+ * or runtime that is missing.
  *
- * Reads more than the wait itself did: its history, its children, and the list of nodes. What
- * code a node of another process has, no read says: then nothing is said to be missing.
+ * Reads more than the wait itself did: its history, its children, and the list of nodes. No read gives
+ * the code of a node in another process: then no registration counts as missing.
  */
 
 import { decodeEvents } from "../history/codec.ts";
@@ -11,7 +12,7 @@ import type { StoreHub } from "../provider/hub.ts";
 import type { InstanceRow, NodeCode, Provider } from "../provider/provider.ts";
 import { hasEnded } from "./status.ts";
 
-/** Generations of children that are searched for what is missing. */
+/** Generations of children that are searched for a missing registration. */
 const DEPTH_MAX = 8;
 /** Open operations that are named. */
 const NAMED_MAX = 3;

@@ -16,7 +16,7 @@ import { assertInstanceId, assertPayloadSize } from "../foundation/limits.ts";
 import { systemRandom } from "../foundation/random.ts";
 import { toEffects } from "../effects/turn-effects.ts";
 import { canceledFailure } from "../history/failure.ts";
-import { decodeMessage, encodeMessage, type InstanceMessage } from "../history/message.ts";
+import { encodeMessage, tryDecodeMessage, type InstanceMessage } from "../history/message.ts";
 import type { InstanceRow, QueuedMessage, WriteOutcome } from "../provider/provider.ts";
 import { abortExecution } from "../replay/abort.ts";
 import { findRow, read, type Connection } from "./connection.ts";
@@ -152,12 +152,8 @@ async function tryEnd(
 /** How the execution was to begin; what cannot be read says nothing about that. */
 function findStart(queued: readonly QueuedMessage[]): readonly InstanceMessage[] {
   for (const { body } of queued) {
-    try {
-      const message = decodeMessage(body);
-      if (message.kind === "start" || message.kind === "continueAsNew") return [message];
-    } catch {
-      // It goes with its instance, as everything in the queue does.
-    }
+    const message = tryDecodeMessage(body);
+    if (message?.kind === "start" || message?.kind === "continueAsNew") return [message];
   }
   return [];
 }

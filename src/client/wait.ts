@@ -135,7 +135,7 @@ async function untilCreated(
   return { ...limits, timeoutMs: Math.max(0, leftMs) };
 }
 
-/** Says where the instance stands, and what is missing for it to go on. */
+/** Adds the standing of the instance to a timeout. */
 async function withStatus(connection: Connection, run: Run, error: unknown): Promise<never> {
   if (!(error instanceof TimeoutError)) throw error;
   const { instanceId } = run;

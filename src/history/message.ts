@@ -123,6 +123,15 @@ export function decodeMessage(text: string): InstanceMessage {
   return message as InstanceMessage;
 }
 
+/** The same; undefined for what cannot be read. */
+export function tryDecodeMessage(text: string): InstanceMessage | undefined {
+  try {
+    return decodeMessage(text);
+  } catch {
+    return undefined;
+  }
+}
+
 export function encodeActivityRequest(request: ActivityRequest): string {
   return JSON.stringify(request);
 }

@@ -334,16 +334,12 @@ export class Execution implements OperationOwner {
 
   /** Warns of a message that an earlier subscription took, when the code subscribes again. */
   warnOfLostMessage(kind: SubscriptionKind, name: string): void {
-    const taker = this.#lostMessages?.take(kind, name);
-    if (taker !== undefined) this.#warnOfTaker(taker, "");
+    this.#warnOfTaker(this.#lostMessages?.take(kind, name), "again");
   }
 
-  /** The same for all that are left when the code continues as new. */
+  /** The same when the code continues as new. */
   warnOfLostMessages(): void {
-    for (const { kind, name } of this.#lostMessages?.all() ?? []) {
-      const taker = this.#lostMessages?.take(kind as SubscriptionKind, name);
-      if (taker !== undefined) this.#warnOfTaker(taker, "continues as new");
-    }
+    this.#warnOfTaker(this.#lostMessages?.takeAny(), "continuesAsNew");
   }
 
   /** A combination was decided without the value of this future. */
@@ -357,10 +353,11 @@ export class Execution implements OperationOwner {
     this.#lostMessages?.noteClosed(scope);
   }
 
-  #warnOfTaker(taker: Operation, action: string): void {
+  #warnOfTaker(taker: Operation | undefined, reason: "again" | "continuesAsNew"): void {
+    if (taker === undefined) return;
     const source = findUserFrame(takeStack("call"));
     const { kind, name, id } = taker;
-    this.warn(lostMessage(taker, action, source), { [kind]: name, eventId: id });
+    this.warn(lostMessage(taker, reason, source), { [kind]: name, eventId: id });
   }
 
   onCancelled(operation: Operation): void {

@@ -166,7 +166,7 @@ let guards: readonly Guard[] | undefined;
 const found: unknown[] = [];
 
 /** Methods that live on a prototype; own properties that pass through outside windows shadow them. */
-function guardMethods(
+function shadowMethods(
   target: object,
   methods: readonly (readonly [string, string, string])[],
 ): void {
@@ -184,8 +184,8 @@ function guardMethods(
  */
 export function raiseGuards(): () => void {
   if (guards === undefined) {
-    guardMethods(globalThis.crypto, CRYPTO_GUARDS);
-    guardMethods(globalThis.performance, PERFORMANCE_GUARDS);
+    shadowMethods(globalThis.crypto, CRYPTO_GUARDS);
+    shadowMethods(globalThis.performance, PERFORMANCE_GUARDS);
   }
   // Host code keeps what it has, such as the fake timers of a test. (I1)
   if (guards?.every(isInPlace) !== true) guards = createGuards();

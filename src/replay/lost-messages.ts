@@ -56,7 +56,7 @@ export class LostMessages {
   }
 
   /** Gives the subscription to this name that took a message for nothing, if there is one to report. */
-  take(kind: SubscriptionKind, name: string): Operation | undefined {
+  take(kind: string, name: string): Operation | undefined {
     const key = keyOf(kind, name);
     const unread = this.#unread.get(key);
     if (unread === undefined) return undefined;
@@ -67,10 +67,14 @@ export class LostMessages {
     return subscription;
   }
 
-  /** Subscriptions that may have taken a message for nothing. */
-  all(): Operation[] {
+  /** The same of any name, when no code of the execution can read it any more. */
+  takeAny(): Operation | undefined {
     for (const subscription of this.#neverAwaited()) this.noteUnread(subscription);
-    return [...this.#unread.values()].map(({ subscription }) => subscription);
+    for (const { subscription } of [...this.#unread.values()]) {
+      const taken = this.take(subscription.kind, subscription.name);
+      if (taken !== undefined) return taken;
+    }
+    return undefined;
   }
 
   #neverAwaited(): Operation[] {
@@ -85,12 +89,12 @@ function keyOf(kind: string, name: string): string {
 /**
  * The warning.
  *
- * @param action - What the code does now
+ * @param reason - What the code does now: it subscribes to the name again, or continues as new
  * @param source - Where
  */
 export function lostMessage(
   { kind, name, id = 0 }: Operation,
-  action: string,
+  reason: "again" | "continuesAsNew",
   source: string | undefined,
 ): string {
   const [what, taker, next] =
@@ -100,7 +104,7 @@ export function lostMessage(
   const line = source === undefined ? "" : ` (${source})`;
   return (
     `Cannot give ${what} to the code: ${taker} ${id} took it, the code did nothing with it, ` +
-    `and now it ${action === "" ? next : action}${line}; a ${taker} that lost a Promise.race, or a ctx.select() ` +
+    `and now it ${reason === "again" ? next : "continues as new"}${line}; a ${taker} that lost a Promise.race, or a ctx.select() ` +
     `with { keep: true }, still takes what comes next, and one whose combination is decided keeps what it has: ` +
     `make the ${taker} once, before the loop, and await the same one or pass it on with { keep: true }`
   );

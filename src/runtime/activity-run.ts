@@ -146,7 +146,7 @@ export class ActivityRun {
   async #call(delivery: Delivery, run: (input: never) => unknown): Promise<EncodedValue> {
     const { name } = this.claimed;
     const { input, output } = this.#definition;
-    // Without a schema nothing is awaited but what the function needs: promises cost, each step.
+    // Awaited also without a schema: the function begins after the commit of its turn has been announced.
     const checked: unknown = await (input === undefined
       ? delivery.input
       : this.#checkInput(delivery.input));

@@ -3,9 +3,8 @@
  * queue of an instance that waits for its next try, and would wait as long.
  */
 
-import { decodeMessage } from "../history/message.ts";
+import { tryDecodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
-import type { QueuedMessage } from "../provider/provider.ts";
 
 /** Sends it again, as to an instance that is parked already: the next claim then ends the instance. */
 export async function wakeForCancel(
@@ -14,19 +13,11 @@ export async function wakeForCancel(
 ): Promise<void> {
   try {
     const queued = await hub.provider.readMessages(instanceId);
-    const cancel = queued.find(isCancel);
+    const cancel = queued.find(({ body }) => tryDecodeMessage(body)?.kind === "cancel");
     if (cancel === undefined) return;
     const message = { instanceId, runId, body: cancel.body, isUrgent: true };
     await hub.write({ kind: "sendMessage", message });
   } catch {
     // The store does not answer: the next try finds it.
-  }
-}
-
-function isCancel({ body }: QueuedMessage): boolean {
-  try {
-    return decodeMessage(body).kind === "cancel";
-  } catch {
-    return false;
   }
 }

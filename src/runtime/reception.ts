@@ -6,7 +6,7 @@
  * I2. Nothing that cannot be read is dropped, except with the end of its instance (weakness R22).
  */
 
-import { decodeMessage } from "../history/message.ts";
+import { tryDecodeMessage } from "../history/message.ts";
 import type { StoreHub } from "../provider/hub.ts";
 import type { ClaimedInstance } from "../provider/provider.ts";
 import { fromQueue, fromTimer, type InboxItem } from "./inbox.ts";
@@ -83,11 +83,8 @@ function storeFailed(claimed: ClaimedInstance, error: unknown): Cause {
 
 function readableItems(claimed: ClaimedInstance): InboxItem[] {
   const messages = claimed.messages.flatMap((queued) => {
-    try {
-      return [fromQueue(queued, decodeMessage(queued.body))];
-    } catch {
-      return []; // (I2) An end removes the whole queue.
-    }
+    const message = tryDecodeMessage(queued.body);
+    return message === undefined ? [] : [fromQueue(queued, message)]; // (I2) An end removes the whole queue.
   });
   return [...messages, ...claimed.dueTimers.map(fromTimer)];
 }

@@ -9,8 +9,8 @@
  * N3. A process that ends with a session open prints a line about debuggers: the session is closed first.
  *     A main thread that does not come back is stopped by a `debugger` statement before the call that ends
  *     the process; closing the session lets it go on.
- * N4. No command steps: V8 ends the process when a step is asked for that another session (that of a
- *     second runtime in the process) has resumed meanwhile. Resuming and pausing are refused instead.
+ * N4. No command steps: V8 of Node 20 has ended a process with a fatal error at a step. Resuming and
+ *     pausing check less and are refused instead.
  */
 
 /** Defines `ask`, `die` and `disconnect`; needs `threadId`, `describeKey` and `exitCode`. */
